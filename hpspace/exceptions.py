@@ -1,0 +1,225 @@
+"""Everything hpspace raises, and the one record from which space errors are made.
+
+The tree::
+
+    Exception
+    ├── BadSearchSpace                 a space that cannot be searched; `.faults` lists every finding
+    │   ├── DuplicateLabel             two different parameters with one label
+    │   ├── InvalidDistribution        (also ValueError) bounds, steps, probabilities, argument names
+    │   ├── EmptyChoice                (also ValueError) a choice without options
+    │   ├── UnlabelledDraw             a random draw that no label names
+    │   └── InvalidKey                 (also TypeError) dict keys that cannot be put in order
+    ├── AllTrialsFailed                no trial with status "ok" and a loss that is a number
+    ├── InvalidTrial                   (ValueError) a document that is not a trial; `.obj`
+    ├── InvalidResultStatus            (ValueError) a result whose status is unknown; `.result`
+    ├── InvalidLoss                    (ValueError) status "ok" without a usable loss; `.result`
+    ├── InvalidAnnotatedParameter      (ValueError) `space="annotated"` found a non-expression
+    ├── InvalidPoint                   (ValueError, TypeError) a point that is not of the space
+    └── MissingExtra                   (ImportError) an optional dependency is not installed
+    UserWarning
+    ├── SuspiciousBounds               bounds that look like values where logarithms are meant
+    └── SpaceChanged                   stored trials were made with another space
+
+A search space is wrong in several places at once more often than in one, so its faults are collected as
+:class:`Fault` records and raised together by :func:`raise_faults`: one class if all findings are of that class,
+else :class:`BadSearchSpace`. Exceptions keep the objects they speak of and render their text late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong with a search space.
+
+    Parameters
+    ----------
+    kind : type of BadSearchSpace
+        The exception class that reports it when it is alone.
+    problem : str
+        What is wrong, a clause without a full stop.
+    label : str or None
+        Label of the parameter, when one is concerned.
+    path : str or None
+        Where it stands, written as an index expression, such as ``space["svm"]["C"]``.
+    value : object
+        The offending value, shown by ``repr``; `NO_VALUE` when there is none.
+    fix : str
+        What to write instead, a clause without a full stop.
+    """
+
+    kind: type[BadSearchSpace]
+    problem: str
+    label: str | None = None
+    path: str | None = None
+    value: Any = None
+    fix: str = ""
+
+    def __str__(self) -> str:
+        """Render as one line: class, label, place, problem and fix."""
+        place = f" at {self.path}" if self.path else ""
+        who = f"{self.label!r}" if self.label is not None else ""
+        head = f"{self.kind.__name__}: {who}{place}".rstrip()
+        text = f"{head}: {self.problem}" if (who or place) else f"{self.kind.__name__}: {self.problem}"
+        return f"{text}; {self.fix}." if self.fix else f"{text}."
+
+
+class BadSearchSpace(Exception):
+    """A search space that cannot be searched.
+
+    Parameters
+    ----------
+    *args : Fault or object
+        The findings; anything else is kept as an ordinary exception argument.
+
+    Examples
+    --------
+    >>> str(BadSearchSpace(Fault(InvalidDistribution, "low must be less than high", "x", 'space["x"]')))
+    'InvalidDistribution: \\'x\\' at space["x"]: low must be less than high.'
+    """
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """Every finding, in the order of the space."""
+        return tuple(arg for arg in self.args if isinstance(arg, Fault))
+
+    def __str__(self) -> str:
+        """Render all findings, one a line."""
+        faults = self.faults
+        if not faults:
+            return super().__str__()
+        if len(faults) == 1:
+            return str(faults[0])
+        lines = "\n".join(f"  {i}. {fault}" for i, fault in enumerate(faults, 1))
+        return f"the search space has {len(faults)} faults:\n{lines}"
+
+
+class DuplicateLabel(BadSearchSpace):
+    """Two different parameters have the same label."""
+
+
+class InvalidDistribution(BadSearchSpace, ValueError):
+    """A distribution's arguments are missing, misspelt, or describe no distribution."""
+
+
+class EmptyChoice(BadSearchSpace, ValueError):
+    """A choice has no options."""
+
+
+class UnlabelledDraw(BadSearchSpace):
+    """A random draw inside the space has no label, so no trial could record it."""
+
+
+class InvalidKey(BadSearchSpace, TypeError):
+    """The keys of a dict in the space cannot be compared with each other."""
+
+
+def raise_faults(faults: Sequence[Fault]) -> None:
+    """Raise all findings in one exception; return if there are none.
+
+    Parameters
+    ----------
+    faults : sequence of Fault
+        The findings, in the order to show them.
+
+    Raises
+    ------
+    BadSearchSpace
+        The findings' own subclass when they share one, else `BadSearchSpace` itself.
+    """
+    if not faults:
+        return
+    kinds = {fault.kind for fault in faults}
+    raise (kinds.pop() if len(kinds) == 1 else BadSearchSpace)(*faults)
+
+
+class AllTrialsFailed(Exception):
+    """No trial has status "ok" and a loss that is a number."""
+
+
+class InvalidTrial(ValueError):
+    """A document that is not a valid trial.
+
+    Parameters
+    ----------
+    msg : str
+        What is wrong with it.
+    obj : object
+        The document.
+    """
+
+    def __init__(self, msg: str, obj: Any = None) -> None:
+        super().__init__(msg, obj)
+        self.obj = obj
+
+    def __str__(self) -> str:
+        """Render the message alone; the document is in `.obj`."""
+        return str(self.args[0])
+
+
+class _ResultError(ValueError):
+    """A value returned by the objective that cannot be a result.
+
+    Parameters
+    ----------
+    result : object
+        What the objective returned, as far as it could be read.
+    message : str
+        What is wrong, naming the trial and the value.
+    """
+
+    def __init__(self, result: Any, message: str = "") -> None:
+        super().__init__(result, message)
+        self.result = result
+
+    def __str__(self) -> str:
+        """Render the message, or the result when there is none."""
+        return str(self.args[1] or self.args[0])
+
+
+class InvalidResultStatus(_ResultError):
+    """The objective returned a status that is none of `STATUS_STRINGS`."""
+
+
+class InvalidLoss(_ResultError):
+    """The objective returned status "ok" without a loss that is a number."""
+
+
+class InvalidAnnotatedParameter(ValueError):
+    """With ``space="annotated"``, a parameter's annotation is no search-space expression."""
+
+
+class InvalidPoint(ValueError, TypeError):
+    """A point that does not belong to the space: an unknown label, or a value outside its support."""
+
+
+class MissingExtra(ImportError):
+    """An optional dependency is not installed.
+
+    Parameters
+    ----------
+    module : str
+        The module that could not be imported.
+    extra : str
+        The extra of hpspace that installs it.
+    """
+
+    def __init__(self, module: str, extra: str) -> None:
+        super().__init__(f'{module} is not installed; install it with: pip install "hpspace[{extra}]"')
+        self.module = module
+        self.extra = extra
+
+    def __reduce__(self) -> tuple[type[MissingExtra], tuple[str, str]]:
+        return MissingExtra, (self.module, self.extra)
+
+
+class SuspiciousBounds(UserWarning):
+    """Bounds that look like values where natural logarithms are meant."""
+
+
+class SpaceChanged(UserWarning):
+    """The stored trials were made with another search space."""
