@@ -1,0 +1,81 @@
+# The commands of this project. Needs Python 3.10 or later, pip and make; everything else is installed into
+# a virtual environment inside this folder. Another interpreter: make test PYTHON=python3.12
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+PYTEST := $(BIN)/python -m pytest
+JOBS   ?= 2
+
+BENCH_VENV ?= .venv-benchmark
+BENCH_BIN  := $(BENCH_VENV)/bin
+
+SOURCES := hpspace tests docs
+
+.PHONY: help demo test quick lint types docs benchmark format clean
+
+help:
+	@echo "make demo       tune a scikit-learn pipeline on the digits data (under two minutes)"
+	@echo "make test       lint, types, docs, doctests and the whole test suite"
+	@echo "make quick      the tests without the slow ones"
+	@echo "make docs       the documentation, into docs/_build/html"
+	@echo "make lint       style checks;  make format  applies them"
+	@echo "make benchmark  the tables of docs/benchmarks.md (own environment, with the peers)"
+	@echo "make clean      remove environments, caches and build products"
+
+# ---- environments: a stamp file is newer than the metadata it was installed from -------------------------
+
+$(VENV)/made:
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 10) else "hpspace needs Python 3.10 or later: make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/installed-demo: $(VENV)/made pyproject.toml
+	$(PIP) install --quiet --editable ".[demo]"
+	@touch $@
+
+$(VENV)/installed-test: $(VENV)/made pyproject.toml
+	$(PIP) install --quiet --editable ".[test]"
+	@touch $@ $(VENV)/installed-demo
+
+$(BENCH_VENV)/installed: pyproject.toml tests/benchmarks/requirements.txt
+	$(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_BIN)/python -m pip --disable-pip-version-check install --quiet --editable . --requirement tests/benchmarks/requirements.txt
+	@touch $@
+
+# ---- what a user runs ------------------------------------------------------------------------------------
+
+demo: $(VENV)/installed-demo
+	$(BIN)/python docs/examples/digits_pipeline.py
+
+benchmark: $(BENCH_VENV)/installed
+	$(BENCH_BIN)/python tests/benchmarks/run_all.py
+
+# ---- what a developer runs -------------------------------------------------------------------------------
+
+# The docs are built before the tests so that the tests' own summary closes the output.
+test: lint types docs
+	$(PYTEST) -n $(JOBS)
+
+quick: $(VENV)/installed-test
+	$(PYTEST) -n auto -m "not slow"
+
+lint: $(VENV)/installed-test
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+
+format: $(VENV)/installed-test
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+types: $(VENV)/installed-test
+	$(BIN)/mypy
+
+docs: $(VENV)/installed-test
+	$(BIN)/sphinx-build -W -n -q --keep-going -b html docs docs/_build/html
+
+clean:
+	rm -rf .venv .venv-benchmark build dist docs/_build docs/reference/_generated *.egg-info
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find hpspace tests docs -name __pycache__ -type d -prune -exec rm -rf {} +
