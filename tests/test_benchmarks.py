@@ -1,0 +1,36 @@
+"""The benchmarks run, without their peers and in tiny sizes; what they measure is not a matter for a test."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).parent / "benchmarks"
+
+
+def output_of(script: str) -> str:
+    command = [sys.executable, SCRIPTS / script, "--quick"]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+
+
+@pytest.mark.slow
+def test_run_all_prints_a_table_for_each_benchmark() -> None:
+    """One page with three tables; every row has a figure for hpspace."""
+    page = output_of("run_all.py")
+    rows = [line for line in page.splitlines() if line.startswith("| ") and "---" not in line]
+    assert [line for line in page.splitlines() if line.startswith("## ")] == [
+        "## Import",
+        "## Sampling",
+        "## Suggestions",
+    ]
+    assert sum(" ms" in line for line in rows) == len(rows) - 3  # all but the three headers
+
+
+def test_each_script_says_what_it_measures() -> None:
+    """The table of the folder's README names exactly the scripts that can be run."""
+    runnable = {path.name for path in SCRIPTS.glob("*.py") if "__main__" in path.read_text()}
+    listed = {name for name in runnable if f"`{name}`" in (SCRIPTS / "README.md").read_text()}
+    assert listed == runnable
