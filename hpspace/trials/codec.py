@@ -1,0 +1,232 @@
+"""Between documents, which people and other programs edit, and the columns that algorithms read.
+
+One way: `documents` turns a proposed batch into the parts of trial documents. The other way: a `Mirror`
+keeps a `History` of one space equal to a list of documents. `Mirror.sync` compares what it saw of each
+document (the very objects of its state, status and loss) with what is there now, and re-reads only what
+changed, so edits made in place are seen and a refresh of thousands of trials stays cheap.
+
+How a document is read:
+
+==================================================  ==========
+state NEW or RUNNING                                pending
+state DONE, status "ok", loss finite or -inf        ok
+state DONE otherwise, state ERROR                   failed
+state CANCEL                                        left out
+==================================================  ==========
+
+Documents injected by another trial name it in ``misc["from_tid"]``; of a trial and those it injected only
+the best is kept, as Hyperopt does: they describe one evaluation. A label that the document lacks, and a
+value that the space cannot give, is NaN.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpspace.history import FAILED, OK, PENDING, History
+from hpspace.space.batch import Batch
+from hpspace.space.compiled import CompiledSpace
+from hpspace.trials.bests import loss_of, number
+from hpspace.trials.document import (
+    DOMAIN_CMD,
+    JOB_STATE_CANCEL,
+    JOB_STATE_DONE,
+    JOB_STATE_ERROR,
+    STATUS_NEW,
+    new_misc,
+)
+
+
+def documents(
+    tids: Sequence[Any], batch: Batch, cmd: Any = DOMAIN_CMD, workdir: str | None = None
+) -> tuple[list[None], list[dict[str, Any]], list[dict[str, Any]]]:
+    """Turn a batch into what `Trials.new_trial_docs` takes.
+
+    Parameters
+    ----------
+    tids : sequence of hashable
+        Ids for the rows of the batch, at least as many.
+    batch : Batch
+        Proposed points.
+    cmd, workdir
+        As in `document.new_misc`.
+
+    Returns
+    -------
+    specs, results, miscs : list
+        One entry a row: None, ``{"status": "new"}``, and the ``misc`` that records the point.
+    """
+    miscs = [new_misc(tid, point, batch.labels, cmd, workdir) for tid, point in zip(tids, batch.points())]
+    return [None] * len(miscs), [{"status": STATUS_NEW} for _ in miscs], miscs
+
+
+def history_rows(docs: Sequence[dict[str, Any]], space: CompiledSpace) -> NDArray[np.float64]:
+    """Read the raw values off documents.
+
+    Parameters
+    ----------
+    docs : sequence of dict
+        Trial documents.
+    space : CompiledSpace
+        Whose labels are the columns.
+
+    Returns
+    -------
+    ndarray, shape (n, D)
+        NaN where the label is inactive, absent, or its value no number.
+    """
+    rows = np.full((len(docs), len(space)), np.nan)
+    index = space.index
+    for row, doc in zip(rows, docs):
+        for label, values in doc["misc"]["vals"].items():
+            column = index.get(label)
+            if column is not None and len(values):
+                row[column] = number(values[0])
+    return rows
+
+
+def outcome(doc: dict[str, Any]) -> tuple[float, int]:
+    """Return a document's loss (NaN unless it is ok) and its kind for the history.
+
+    Examples
+    --------
+    >>> outcome({"state": 2, "result": {"status": "ok", "loss": 0.5}}) == (0.5, OK)
+    True
+    >>> outcome({"state": 2, "result": {"status": "fail", "loss": -99}})[1] == FAILED
+    True
+    """
+    state = doc["state"]
+    if state == JOB_STATE_DONE:
+        loss = loss_of(doc["result"])
+        return (loss, OK) if loss < math.inf else (math.nan, FAILED)
+    return math.nan, FAILED if state == JOB_STATE_ERROR else PENDING
+
+
+class Mirror:
+    """A history of one space, kept equal to a list of documents.
+
+    Parameters
+    ----------
+    space : CompiledSpace
+        The space to read the documents in.
+
+    Attributes
+    ----------
+    history : History
+        Valid after `sync`. It stays the same object from one sync to the next unless a row had to go, which
+        happens when documents were deleted, cancelled or had their values edited.
+    """
+
+    def __init__(self, space: CompiledSpace) -> None:
+        self.space = space
+        self._forget()
+
+    def _forget(self) -> None:
+        self.history = History(self.space)
+        self._docs: list[dict[str, Any]] = []
+        self._states: list[Any] = []
+        self._statuses: list[Any] = []
+        self._losses: list[Any] = []
+        self._rows: list[int | None] = []  # row in the history of each document; None: left out
+        self._outdone: frozenset[int] = frozenset()  # positions of documents that a better twin stands for
+        self._any_injected = False
+
+    def sync(self, docs: Sequence[dict[str, Any]]) -> History:
+        """Bring the history up to date.
+
+        Parameters
+        ----------
+        docs : sequence of dict
+            The documents in every state, in order of insertion.
+
+        Returns
+        -------
+        History
+        """
+        if len(docs) < len(self._docs) or not self._follow(docs):
+            self._forget()
+            self._follow(docs)
+        return self.history
+
+    def _follow(self, docs: Sequence[dict[str, Any]]) -> bool:
+        """Re-read changed documents and read new ones; False if a row had to go or to change its values."""
+        changed, known = self._changed(docs), len(self._docs)
+        if not changed and known == len(docs):
+            return True
+        for position in [*changed, *range(known, len(docs))]:
+            self._remember(position, docs[position])
+        outdone = self._find_outdone()
+        changed = sorted(set(changed).union(p for p in outdone ^ self._outdone if p < known))
+        self._outdone = outdone
+        if not self._update(changed):
+            return False
+        self._append(range(known, len(docs)))
+        return True
+
+    def _changed(self, docs: Sequence[dict[str, Any]]) -> list[int]:
+        """Return the positions of known documents that are not as they were."""
+        seen = zip(docs, self._docs, self._states, self._statuses, self._losses)
+        return [  # OPTIM: compared by identity, which every edit in place breaks and which NaN keeps
+            position
+            for position, (doc, old, state, status, loss) in enumerate(seen)
+            if doc["state"] is not state
+            or (result := doc["result"]).get("loss") is not loss
+            or result.get("status") is not status
+            or doc is not old
+        ]
+
+    def _remember(self, position: int, doc: dict[str, Any]) -> None:
+        """Keep the objects by which a later change is noticed."""
+        result = doc["result"]
+        seen = (doc, doc["state"], result.get("status"), result.get("loss"))
+        for column, item in zip((self._docs, self._states, self._statuses, self._losses), seen):
+            column[position : position + 1] = [item]
+        self._any_injected |= doc["misc"].get("from_tid") is not None
+
+    def _find_outdone(self) -> frozenset[int]:
+        """Return the positions of the documents that are not the best of a trial and those it injected."""
+        if not self._any_injected:
+            return frozenset()
+        groups: dict[Any, list[int]] = defaultdict(list)
+        for position, doc in enumerate(self._docs):
+            from_tid = doc["misc"].get("from_tid")
+            groups[doc["tid"] if from_tid is None else from_tid].append(position)
+        losses = {p: outcome(self._docs[p])[0] for group in groups.values() if len(group) > 1 for p in group}
+        rank = {p: (math.inf if math.isnan(loss) else loss, p) for p, loss in losses.items()}
+        best = {min(group, key=lambda p: rank[p]) for group in groups.values() if len(group) > 1}
+        return frozenset(rank.keys() - best)
+
+    def _wanted(self, position: int) -> bool:
+        return self._states[position] != JOB_STATE_CANCEL and position not in self._outdone
+
+    def _update(self, positions: list[int]) -> bool:
+        """Write new outcomes into the rows of known documents; False if that is not enough."""
+        if any(self._wanted(p) != (self._rows[p] is not None) for p in positions):
+            return False
+        rows, docs = zip(
+            *[(self._rows[p], self._docs[p]) for p in positions if self._wanted(p)] or [((), ())]
+        )
+        if not rows:
+            return True
+        values = self.space.known(history_rows(docs, self.space))
+        if not np.array_equal(values, self.history.values[list(rows)], equal_nan=True):
+            return False
+        losses, kinds = zip(*map(outcome, docs))
+        self.history.update(rows, losses, kinds)
+        return True
+
+    def _append(self, positions: range) -> None:
+        """Add a row for each new document that is wanted."""
+        wanted = [p for p in positions if self._wanted(p)]
+        rows = dict(zip(wanted, range(len(self.history), len(self.history) + len(wanted))))
+        self._rows.extend(rows.get(p) for p in positions)
+        if wanted:
+            docs = [self._docs[p] for p in wanted]
+            losses, kinds = zip(*map(outcome, docs))
+            self.history.append(history_rows(docs, self.space), losses, kinds)
