@@ -433,14 +433,14 @@ def get(name: str) -> type[Distribution]:
 
 
 def names() -> tuple[str, ...]:
-    """Return the registered names in order of registration.
+    """Return the registered names in alphabetical order.
 
     Returns
     -------
     tuple of str
         The names.
     """
-    return tuple(_REGISTRY)
+    return tuple(sorted(_REGISTRY))
 
 
 def build(name: str, args: Mapping[str, Any]) -> Distribution:
