@@ -16,6 +16,9 @@ import pytest
 HEAVY = [
     "IPython",
     "cloudpickle",
+    "hpspace.plot",
+    "hpspace.testing",
+    "hypothesis",
     "joblib",
     "matplotlib",
     "networkx",
