@@ -1,9 +1,8 @@
 """Between documents, which people and other programs edit, and the columns that algorithms read.
 
 One way: `documents` turns a proposed batch into the parts of trial documents. The other way: a `Mirror`
-keeps a `History` of one space equal to a list of documents. `Mirror.sync` compares what it saw of each
-document (the very objects of its state, status and loss) with what is there now, and re-reads only what
-changed, so edits made in place are seen and a refresh of thousands of trials stays cheap.
+keeps a `History` of one space equal to a list of documents. `Mirror.sync` re-reads
+only what `Changes` tells it, so edits made in place are seen and a refresh of thousands of trials stays cheap.
 
 How a document is read:
 
@@ -33,6 +32,7 @@ from hpspace.history import FAILED, OK, PENDING, History
 from hpspace.space.batch import Batch
 from hpspace.space.compiled import CompiledSpace
 from hpspace.trials.bests import loss_of, number
+from hpspace.trials.changes import Changes
 from hpspace.trials.document import (
     DOMAIN_CMD,
     JOB_STATE_CANCEL,
@@ -129,13 +129,14 @@ class Mirror:
 
     def _forget(self) -> None:
         self.history = History(self.space)
-        self._docs: list[dict[str, Any]] = []
-        self._states: list[Any] = []
-        self._statuses: list[Any] = []
-        self._losses: list[Any] = []
+        self._changes = Changes()
         self._rows: list[int | None] = []  # row in the history of each document; None: left out
         self._outdone: frozenset[int] = frozenset()  # positions of documents that a better twin stands for
         self._any_injected = False
+
+    @property
+    def _docs(self) -> list[dict[str, Any]]:
+        return self._changes.docs
 
     def sync(self, docs: Sequence[dict[str, Any]]) -> History:
         """Bring the history up to date.
@@ -149,18 +150,19 @@ class Mirror:
         -------
         History
         """
-        if len(docs) < len(self._docs) or not self._follow(docs):
+        if len(docs) < len(self._changes) or not self._follow(docs):
             self._forget()
             self._follow(docs)
         return self.history
 
     def _follow(self, docs: Sequence[dict[str, Any]]) -> bool:
         """Re-read changed documents and read new ones; False if a row had to go or to change its values."""
-        changed, known = self._changed(docs), len(self._docs)
+        known, changed = len(self._changes), self._changes.of(docs)
         if not changed and known == len(docs):
             return True
         for position in [*changed, *range(known, len(docs))]:
-            self._remember(position, docs[position])
+            self._changes.remember(position, docs[position])
+            self._any_injected |= docs[position]["misc"].get("from_tid") is not None
         outdone = self._find_outdone()
         changed = sorted(set(changed).union(p for p in outdone ^ self._outdone if p < known))
         self._outdone = outdone
@@ -168,26 +170,6 @@ class Mirror:
             return False
         self._append(range(known, len(docs)))
         return True
-
-    def _changed(self, docs: Sequence[dict[str, Any]]) -> list[int]:
-        """Return the positions of known documents that are not as they were."""
-        seen = zip(docs, self._docs, self._states, self._statuses, self._losses)
-        return [  # OPTIM: compared by identity, which every edit in place breaks and which NaN keeps
-            position
-            for position, (doc, old, state, status, loss) in enumerate(seen)
-            if doc["state"] is not state
-            or (result := doc["result"]).get("loss") is not loss
-            or result.get("status") is not status
-            or doc is not old
-        ]
-
-    def _remember(self, position: int, doc: dict[str, Any]) -> None:
-        """Keep the objects by which a later change is noticed."""
-        result = doc["result"]
-        seen = (doc, doc["state"], result.get("status"), result.get("loss"))
-        for column, item in zip((self._docs, self._states, self._statuses, self._losses), seen):
-            column[position : position + 1] = [item]
-        self._any_injected |= doc["misc"].get("from_tid") is not None
 
     def _find_outdone(self) -> frozenset[int]:
         """Return the positions of the documents that are not the best of a trial and those it injected."""
@@ -203,7 +185,7 @@ class Mirror:
         return frozenset(rank.keys() - best)
 
     def _wanted(self, position: int) -> bool:
-        return self._states[position] != JOB_STATE_CANCEL and position not in self._outdone
+        return self._docs[position]["state"] != JOB_STATE_CANCEL and position not in self._outdone
 
     def _update(self, positions: list[int]) -> bool:
         """Write new outcomes into the rows of known documents; False if that is not enough."""

@@ -1,16 +1,17 @@
 """Trials as a table, for people and for pandas.
 
 One row a trial and one column ``params_<label>`` a parameter, in the space's order. With the space known, a
-choice shows its option instead of the option's index wherever that option is a constant. pandas is optional
-and imported only by `to_dataframe`.
+choice shows its option instead of the option's index; an option that is no constant shows as a short text.
+pandas is optional and imported only by `to_dataframe`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hpspace.exceptions import MissingExtra
+from hpspace.trials.bests import number
 from hpspace.trials.document import JOB_STATE_NAMES
 
 if TYPE_CHECKING:
@@ -18,16 +19,145 @@ if TYPE_CHECKING:
 
     from hpspace.space.compiled import CompiledSpace
 
+#: What the column of a parameter's label begins with.
+PREFIX = "params_"
+
 
 def to_columns(docs: Sequence[dict[str, Any]], space: CompiledSpace | None = None) -> dict[str, list[Any]]:
-    """Stub."""
-    return {"tid": [d["tid"] for d in docs], "state": [JOB_STATE_NAMES[d["state"]] for d in docs]}
+    """Return trials as columns of equal length.
+
+    Parameters
+    ----------
+    docs : sequence of dict
+        Trial documents.
+    space : CompiledSpace, optional
+        Gives the order of the parameters and the options of choices.
+
+    Returns
+    -------
+    dict of list
+        ``tid``, ``state`` (in words), ``status``, ``loss``, ``book_time`` and ``refresh_time`` (naive UTC),
+        ``duration`` (a `datetime.timedelta`), ``error`` if any trial has one (its type and message), and
+        ``params_<label>`` for each label. None where a trial has no such thing.
+    """
+    results = [doc["result"] for doc in docs]
+    columns: dict[str, list[Any]] = {
+        "tid": [doc["tid"] for doc in docs],
+        "state": [JOB_STATE_NAMES.get(doc["state"], doc["state"]) for doc in docs],
+        "status": [result.get("status") for result in results],
+        "loss": [result.get("loss") for result in results],
+        "book_time": [doc["book_time"] for doc in docs],
+        "refresh_time": [doc["refresh_time"] for doc in docs],
+        "duration": [_duration(doc) for doc in docs],
+    }
+    errors = [_error(doc) for doc in docs]
+    if any(error is not None for error in errors):
+        columns["error"] = errors
+    for label in _labels(docs, space):
+        columns[PREFIX + label] = [_value(doc, label, space) for doc in docs]
+    return columns
 
 
 def to_dataframe(docs: Sequence[dict[str, Any]], space: CompiledSpace | None = None) -> pd.DataFrame:
-    """Stub."""
+    """Return trials as a DataFrame, one row a trial.
+
+    Parameters
+    ----------
+    docs : sequence of dict
+        Trial documents.
+    space : CompiledSpace, optional
+        Gives the order of the parameters, their types and the options of choices.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of `to_columns`. Integer parameters are ``Int64``, other numbers ``float64``, choices
+        categorical with every option as a category where options can be told apart; inactive is NA.
+
+    Raises
+    ------
+    MissingExtra
+        pandas is not installed.
+    """
     try:
         import pandas as pd
     except ImportError:
         raise MissingExtra("pandas", "pandas") from None
-    return pd.DataFrame(to_columns(docs, space))
+    columns = to_columns(docs, space)
+    frame = pd.DataFrame({"tid": columns.pop("tid"), "state": columns.pop("state")})
+    for name, values in columns.items():
+        frame[name] = pd.Series(*_typed(name, values, space), index=frame.index)
+    return frame
+
+
+def _typed(name: str, values: list[Any], space: CompiledSpace | None) -> tuple[Any, Any]:
+    """Return the values of a column and the dtype it should have."""
+    if name == "loss":
+        return [number(value) for value in values], "float64"
+    if name.endswith("_time"):
+        return values, "datetime64[ns]"
+    if name == "duration":
+        return values, "timedelta64[ns]"
+    if name.startswith(PREFIX):
+        return _typed_parameter(name[len(PREFIX) :], values, space)
+    return values, "object"
+
+
+def _typed_parameter(label: str, values: list[Any], space: CompiledSpace | None) -> tuple[Any, Any]:
+    import pandas as pd
+
+    param = space[label] if space is not None and label in space else None
+    if param is not None and param.options is not None and _can_be_categories(param.options):
+        return values, pd.CategoricalDtype(list(param.options))
+    present = [value for value in values if value is not None]
+    if present and all(type(value) is int and abs(value) < 2**63 for value in present):
+        return values, "Int64"
+    if all(type(value) in (int, float) for value in present):
+        return values, "float64"
+    return [pd.NA if value is None else value for value in values], "object"
+
+
+def _can_be_categories(options: Sequence[Any]) -> bool:
+    """Whether options are hashable, differ from each other, and none of them stands for a missing value."""
+    if not all(isinstance(option, Hashable) and _is_present(option) for option in options):
+        return False
+    try:
+        return len(set(options)) == len(options)
+    except TypeError:  # a tuple of lists claims to be hashable and is not
+        return False
+
+
+def _is_present(option: Any) -> bool:
+    return option is not None and not (isinstance(option, float) and option != option)
+
+
+def _duration(doc: dict[str, Any]) -> Any:
+    if doc["book_time"] is None or doc["refresh_time"] is None:
+        return None
+    return doc["refresh_time"] - doc["book_time"]
+
+
+def _error(doc: dict[str, Any]) -> str | None:
+    error = doc["misc"].get("error")
+    return ": ".join(str(part) for part in error[:2]) if error else None
+
+
+def _labels(docs: Sequence[dict[str, Any]], space: CompiledSpace | None) -> list[str]:
+    """Return the labels of the space, then those that only documents have."""
+    of_docs = (label for doc in docs for label in doc["misc"]["vals"])
+    return list(dict.fromkeys([*(space.labels if space is not None else ()), *of_docs]))
+
+
+def _value(doc: dict[str, Any], label: str, space: CompiledSpace | None) -> Any:
+    """Return the value of a label in a document, None if it is inactive."""
+    values = doc["misc"]["vals"].get(label)
+    if not values:
+        return None
+    options = space[label].options if space is not None and label in space else None
+    return values[0] if options is None else _option(options, values[0])
+
+
+def _option(options: Sequence[Any], index: Any) -> Any:
+    """Return the option at an index, the index itself if there is none."""
+    whole = number(index)
+    return options[int(whole)] if whole in range(len(options)) else index

@@ -1,19 +1,402 @@
-"""Stub."""
+"""Trials in a file: the append-only journal behind ``fmin(trials_save_file=...)`` and `Trials.save`.
+
+Each turn of a search appends what changed, so the cost of a turn does not grow with the search, and a process that
+is killed loses at most the turn it was in. `load` replays the file. For those who read the file the way Hyperopt's
+users do, ``pickle.load(open(path, "rb"))`` works as well. The layout of the bytes is `records`' business.
+
+One process writes a file at a time; a second writer is noticed by the file's size, and refused.
+
+Records, each a pickled tuple that begins with one of these words:
+
+========  ==================================================================================
+open      class of the trials and its state without documents and attachments; always first
+doc       position, document: a new one at the end, or the new form of an old one
+attach    name, value of an attachment
+detach    name
+clear     every document and attachment goes
+space     the space that was searched, as `SpaceMemo.dump` gives it
+========  ==================================================================================
+"""
 
 from __future__ import annotations
 
+import logging
+import os
+import pickle
+import uuid
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from hpspace.trials import records
+from hpspace.trials.changes import Changes
+from hpspace.trials.document import JOB_STATE_RUNNING
+from hpspace.trials.unpicklable import dumps
 
 if TYPE_CHECKING:
     from hpspace.trials.trials import Trials
 
-
-def write(path: str | Path, trials: Trials) -> None:
-    """Stub."""
-    raise NotImplementedError
+logger = logging.getLogger(__name__)
 
 
-def load(path: str | Path) -> Trials:
-    """Stub."""
-    raise NotImplementedError
+class Journal:
+    """A trials file that follows a `Trials`.
+
+    Make it with `Journal.open`; the file is not kept open between appends.
+
+    Parameters
+    ----------
+    path : Path
+        The file, absolute.
+    header : records.Header, optional
+        Its first pickle; None for a file that is no journal and has to be replaced.
+    end, size : int
+        Offset behind the last whole record, and length of the file, in bytes.
+    """
+
+    def __init__(self, path: Path, header: records.Header | None = None, end: int = 0, size: int = 0) -> None:
+        self.path = path
+        self._header = header
+        self._end = end
+        self._size = size
+        self._broken = False  # whether a write failed, so that what the file holds is not known
+        self._forget()
+
+    def _forget(self) -> None:
+        self._changes = Changes()
+        self._running: dict[int, int] = {}  # position of a running trial: crc of how it was last written
+        self._attachments: dict[str, Any] = {}
+        self._memo: Any = None
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], trials: Trials) -> Journal:
+        """Return the journal of a file, ready to follow trials.
+
+        Parameters
+        ----------
+        path : str or path
+            The file. If `trials` were read from it or last written to it, and it has not changed since, it goes
+            on growing. Otherwise it is created with all that the trials hold; a file that was there is kept
+            beside it as ``<path>.bak``, which is logged.
+        trials : Trials
+            What to keep.
+
+        Returns
+        -------
+        Journal
+        """
+        where = _absolute(path)
+        journal = trials._journal_mark
+        if not (isinstance(journal, Journal) and journal.path == where and journal._is_current()):
+            _set_aside(where)
+            journal = cls(where)
+        if journal._header is None or journal._header.path != str(where):
+            journal._write_whole(trials)
+        trials._journal_mark = journal
+        return journal
+
+    def append_changes(self, trials: Trials) -> None:
+        """Write what changed since the last call; return when it is on the disk.
+
+        Parameters
+        ----------
+        trials : Trials
+            The trials that the journal was opened with.
+
+        Raises
+        ------
+        RuntimeError
+            Somebody else wrote to the file.
+        OSError
+            The file cannot be written. A later call makes up for it.
+        """
+        if not self.path.exists():
+            self._write_whole(trials)
+            return
+        payloads = self._difference(trials)
+        if not payloads:
+            return
+        self._refuse_other_writers()
+        self._broken = True
+        try:
+            self._end = records.append(self.path, self._end, payloads)
+            self._broken = False
+        finally:
+            self._size = self.path.stat().st_size
+
+    def _write_whole(self, trials: Trials) -> None:
+        """Create the file with everything the trials hold."""
+        self._header = records.Header(str(self.path), uuid.uuid4().hex)
+        self._forget()
+        payloads = [_open_record(trials), *self._difference(trials)]
+        self._end = self._size = records.create(self.path, pickle.dumps(_Pointer(*self._header)), payloads)
+        self._broken = False
+
+    def _refuse_other_writers(self) -> None:
+        if self.path.stat().st_size != self._size:
+            raise RuntimeError(
+                f"{self.path} was written to by somebody else meanwhile; one search at a time may use a file, "
+                "so give this one a trials_save_file of its own"
+            )
+
+    def _is_current(self) -> bool:
+        """Whether the file is still the one that was read or written here."""
+        if not self.path.exists() or self.path.stat().st_size != self._size:
+            return False
+        with self.path.open("rb") as file:
+            return records.read_header(file) == self._header
+
+    # -- what changed --------------------------------------------------------------------------------------
+
+    def _difference(self, trials: Trials) -> list[bytes]:
+        """Return records of what the file lacks, and take them as written."""
+        docs = _all_documents(trials)
+        payloads: list[bytes] = []
+        if self._broken or len(docs) < len(self._changes):
+            self._forget()
+            payloads.append(pickle.dumps(("clear",)))
+        if trials._memo is not self._memo:
+            self._memo = trials._memo
+            payloads.append(pickle.dumps(("space", self._memo.dump())))
+        return [*payloads, *self._changed_documents(docs), *self._changed_attachments(trials.attachments)]
+
+    def _changed_documents(self, docs: Sequence[dict[str, Any]]) -> Iterator[bytes]:
+        """Yield records of documents that are new, are not as they were, or are being worked on."""
+        known = len(self._changes)
+        for position in sorted({*self._changes.of(docs), *self._running, *range(known, len(docs))}):
+            doc = docs[position]
+            self._changes.remember(position, doc)
+            data = dumps(doc, f"trial {doc['tid']}")
+            crc = zlib.crc32(data)
+            if self._running.pop(position, None) != crc:
+                yield pickle.dumps(("doc", position, data))
+            if (
+                doc["state"] == JOB_STATE_RUNNING
+            ):  # its result may be edited inside, which `Changes` cannot see
+                self._running[position] = crc
+
+    def _changed_attachments(self, attachments: Mapping[str, Any]) -> Iterator[bytes]:
+        """Yield records of attachments that were set or removed."""
+        now = {name: attachments[name] for name in list(attachments)}
+        for name in self._attachments.keys() - now.keys():
+            yield pickle.dumps(("detach", name))
+        for name, value in now.items():
+            if name not in self._attachments or self._attachments[name] is not value:
+                yield pickle.dumps(("attach", name, dumps(value, f"attachment {name!r}")))
+        self._attachments = now
+
+    def _take_as_written(self, trials: Trials) -> None:
+        """Suppose that the file holds the trials as they are."""
+        docs = _all_documents(trials)
+        for position, doc in enumerate(docs):
+            self._changes.remember(position, doc)
+        self._attachments = {name: trials.attachments[name] for name in list(trials.attachments)}
+        self._memo = trials._memo
+
+
+class _Pointer:
+    """Pickles as a call of `load_journal`."""
+
+    def __init__(self, path: str, journal_id: str) -> None:
+        self._where = (path, journal_id)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return load_journal, self._where
+
+
+def write(path: str | os.PathLike[str], trials: Trials) -> None:
+    """Write trials to a file, all at once or not at all.
+
+    Parameters
+    ----------
+    path : str or path
+        The file; replaced if it exists.
+    trials : Trials
+        What to write. A later ``fmin(trials=trials, trials_save_file=path)`` goes on with the file.
+    """
+    journal = Journal(_absolute(path))
+    journal._write_whole(trials)
+    trials._journal_mark = journal
+
+
+def load(path: str | os.PathLike[str]) -> Trials:
+    """Read trials from a file.
+
+    Parameters
+    ----------
+    path : str or path
+        A file that `write` or a search made, or a pickle of `Trials`, also one made by Hyperopt.
+
+    Returns
+    -------
+    Trials
+        Of the class that was saved, refreshed. What a killed writer left unfinished at the end is passed over,
+        which is logged.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    ValueError
+        It holds no trials.
+
+    Notes
+    -----
+    The file contains pickles: read only files you trust.
+    """
+    where = _absolute(path)
+    with where.open("rb") as file:
+        header = records.read_header(file)
+        if header is None:
+            return _load_pickle(where)
+        payloads, end = records.read_records(file)
+    size = where.stat().st_size
+    if end < size:
+        logger.warning(
+            "%s ends in a broken record, as a killed writer leaves it: %d bytes", where, size - end
+        )
+    trials = _replay(where, payloads)
+    journal = Journal(where, header, end, size)
+    journal._take_as_written(trials)
+    trials._journal_mark = journal
+    return trials
+
+
+def load_journal(path: str, journal_id: str) -> Trials:
+    """Read the trials that a pickle points to; what ``pickle.load`` of a trials file calls.
+
+    Parameters
+    ----------
+    path : str
+        Where the file was when it was created.
+    journal_id : str
+        The name of the journal it held.
+
+    Returns
+    -------
+    Trials
+
+    Raises
+    ------
+    FileNotFoundError
+        The file is not there any more, or another is in its place.
+    """
+    where = Path(path)
+    header = None
+    if where.exists():
+        with where.open("rb") as file:
+            header = records.read_header(file)
+    if header is None or header.journal_id != journal_id:
+        what = "another file is there now" if where.exists() else "it is not there"
+        raise FileNotFoundError(
+            f"this pickle stands at the head of a trials file that was created as {path}, and {what}. "
+            "Read a file that was moved or copied with hpspace.Trials.load(path)."
+        )
+    return load(where)
+
+
+# -- replaying ---------------------------------------------------------------------------------------------
+
+
+def _replay(path: Path, payloads: Sequence[bytes]) -> Trials:
+    """Make the trials that records describe."""
+    docs: list[dict[str, Any]] = []
+    attachments: dict[str, Any] = {}
+    space, opened = (None, None), None
+    for kind, *parts in map(_unpickled, payloads):
+        if kind == "open":
+            opened = _unpickled(parts[0])
+        elif kind == "doc":
+            docs[parts[0] : parts[0] + 1] = [_unpickled(parts[1])]
+        elif kind == "attach":
+            attachments[parts[0]] = _unpickled(parts[1])
+        elif kind == "detach":
+            attachments.pop(parts[0], None)
+        elif kind == "clear":
+            docs, attachments = [], {}
+        elif kind == "space":
+            space = parts[0]
+        else:
+            raise ValueError(
+                f"{path}: a record of kind {kind!r}, which this release of hpspace does not know"
+            )
+    if opened is None:
+        raise ValueError(f"{path} holds no trials")
+    return _assembled(*opened, docs, attachments, space)
+
+
+def _unpickled(data: bytes) -> Any:
+    return pickle.loads(data)  # noqa: S301  `load` says that a trials file is to be trusted
+
+
+def _assembled(
+    cls: Any, state: dict[str, Any], docs: list[dict[str, Any]], attachments: dict[str, Any], space: Any
+) -> Trials:
+    """Put trials together; a class that could not be saved becomes the plain one."""
+    from hpspace.trials.trials import Trials
+
+    cls = cls if isinstance(cls, type) else Trials
+    trials: Trials = cls.__new__(cls)
+    trials.__setstate__({**state, "_space": space})
+    there = {doc["tid"]: doc for doc in _all_documents(trials)}  # a subclass may keep documents of its own
+    for doc in docs:
+        if doc["tid"] in there:
+            there[doc["tid"]].update(doc)
+    trials._insert_trial_docs([doc for doc in docs if doc["tid"] not in there])
+    trials.attachments.update(attachments)
+    trials.refresh()
+    return trials
+
+
+def _open_record(trials: Trials) -> bytes:
+    """Return the first record: what is needed to make empty trials of the same kind."""
+    state = {**trials.__getstate__(), "_dynamic_trials": [], "attachments": {}}
+    left_out = ("_trials", "_space")
+    kept = {key: value for key, value in state.items() if key not in left_out and key in trials.__dict__}
+    return pickle.dumps(("open", dumps((type(trials), kept), "the Trials object")))
+
+
+def _all_documents(trials: Trials) -> list[dict[str, Any]]:
+    """Return the documents of the whole store, of every experiment and in every state."""
+    return trials._dynamic_trials or trials.documents()
+
+
+class _HyperoptUnpickler(pickle.Unpickler):
+    """Reads Hyperopt's pickles as well: its public addresses are ours under another first name."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        first, dot, rest = module.partition(".")
+        return super().find_class(f"hpspace{dot}{rest}" if first == "hyperopt" else module, name)
+
+
+def _load_pickle(path: Path) -> Trials:
+    """Read a plain pickle of trials."""
+    from hpspace.trials.trials import Trials
+
+    with path.open("rb") as file:
+        try:
+            trials = _HyperoptUnpickler(file).load()
+        except (pickle.UnpicklingError, EOFError) as error:
+            raise ValueError(f"{path} holds no trials: {error}") from error
+    if not isinstance(trials, Trials):
+        raise ValueError(f"{path} holds no trials but an object of class {type(trials).__name__}")
+    trials._journal_mark = Journal(path, None, 0, path.stat().st_size)
+    return trials
+
+
+def _absolute(path: str | os.PathLike[str]) -> Path:
+    return Path(os.path.abspath(path))  # noqa: PTH100  Path.resolve would follow a link to another name
+
+
+def _set_aside(path: Path) -> None:
+    """Give a file that is in the way another name."""
+    if not path.exists() or path.stat().st_size == 0:
+        return
+    backup = path.with_name(f"{path.name}.bak")
+    number = 1
+    while backup.exists():
+        number += 1
+        backup = path.with_name(f"{path.name}.bak{number}")
+    path.rename(backup)
+    logger.warning("%s holds other trials than the ones to be saved; it is kept as %s", path, backup)
