@@ -1,0 +1,104 @@
+"""hpspace: declare the search space once, tune anywhere.
+
+A search space is Python containers with ``hp.*`` leaves; `fmin` minimises a function over it. The names are those of
+Hyperopt, so that ``import hpspace as hyperopt`` runs programs written for it.
+
+>>> from hpspace import fmin, hp
+>>> space = {"lr": hp.float("lr", 1e-4, 1e-1, log=True), "net": hp.choice("net", ["cnn", "mlp"])}
+>>> best = fmin(lambda config: abs(config["lr"] - 0.01), space, max_evals=20, rstate=0, verbose=False)
+>>> sorted(best), sorted(best.config)
+(['lr', 'net'], ['lr', 'net'])
+"""
+
+from __future__ import annotations
+
+from hpspace import (
+    anneal,
+    base,
+    early_stop,
+    exceptions,
+    hp,
+    mix,
+    progress,
+    pyll,
+    pyll_utils,
+    rand,
+    tpe,
+    utils,
+)
+from hpspace.base import (
+    JOB_STATE_DONE,
+    JOB_STATE_ERROR,
+    JOB_STATE_NEW,
+    JOB_STATE_RUNNING,
+    JOB_STATES,
+    STATUS_FAIL,
+    STATUS_NEW,
+    STATUS_OK,
+    STATUS_RUNNING,
+    STATUS_STRINGS,
+    STATUS_SUSPENDED,
+    Ctrl,
+    Domain,
+    Trials,
+    trials_from_docs,
+)
+from hpspace.space.compile import compile_space
+from hpspace.space.compiled import CompiledSpace
+
+# Last, so that `hpspace.fmin` is the function and not the module of the same name.
+from hpspace.fmin import (  # isort: skip
+    Best,
+    FMinIter,
+    fmin,
+    fmin_pass_expr_memo_ctrl,
+    partial,
+    space_eval,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    # searching
+    "fmin",
+    "space_eval",
+    "FMinIter",
+    "Best",
+    "fmin_pass_expr_memo_ctrl",
+    "partial",
+    # spaces
+    "hp",
+    "compile_space",
+    "CompiledSpace",
+    # trials
+    "Trials",
+    "trials_from_docs",
+    "Ctrl",
+    "Domain",
+    # algorithms
+    "rand",
+    "tpe",
+    "anneal",
+    "mix",
+    # modules
+    "base",
+    "early_stop",
+    "exceptions",
+    "progress",
+    "pyll",
+    "pyll_utils",
+    "utils",
+    # constants
+    "STATUS_NEW",
+    "STATUS_RUNNING",
+    "STATUS_SUSPENDED",
+    "STATUS_OK",
+    "STATUS_FAIL",
+    "STATUS_STRINGS",
+    "JOB_STATE_NEW",
+    "JOB_STATE_RUNNING",
+    "JOB_STATE_DONE",
+    "JOB_STATE_ERROR",
+    "JOB_STATES",
+    "__version__",
+]

@@ -1,0 +1,103 @@
+"""The object through which a running objective speaks with its trial.
+
+An objective gets it as its second parameter when that is called ``ctrl``, or by `fmin_pass_expr_memo_ctrl`, or
+through ``Domain.pyll_ctrl`` inside the space. It is made for one trial and dropped with it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from hpspace.trials.document import JOB_STATE_DONE
+
+logger = logging.getLogger(__name__)
+
+
+class Ctrl:
+    """Control of one trial, handed to the objective.
+
+    Parameters
+    ----------
+    trials : Trials
+        The trials that the running one belongs to.
+    current_trial : dict or None
+        The document of the running trial.
+    """
+
+    #: Log for the trial; the same as the methods of a `logging.Logger`.
+    info = logger.info
+    warn = logger.warning
+    error = logger.error
+    debug = logger.debug
+
+    def __init__(self, trials: Any, current_trial: dict[str, Any] | None = None) -> None:
+        self.trials = trials
+        self.current_trial = current_trial
+
+    def checkpoint(self, result: dict[str, Any] | None = None) -> None:
+        """Store a partial result in the trial.
+
+        Parameters
+        ----------
+        result : dict or None
+            The result so far; the one that the objective returns replaces it.
+        """
+        if result is not None:
+            self._trial()["result"] = result
+
+    @property
+    def attachments(self) -> Any:
+        """Attachments of this trial: read and write by name."""
+        return self.trials.trial_attachments(trial=self._trial())
+
+    def inject_results(
+        self,
+        specs: Sequence[Any],
+        results: Sequence[dict[str, Any]],
+        miscs: Sequence[dict[str, Any]],
+        new_tids: Sequence[Any] | None = None,
+    ) -> Any:
+        """Store finished extra trials that this one found on its way.
+
+        Parameters
+        ----------
+        specs, results, miscs : sequences of one length
+            One entry a trial, as for `Trials.new_trial_docs`; `misc` needs "idxs" and "vals".
+        new_tids : sequence or None
+            Their ids; None asks the trials for new ones.
+
+        Returns
+        -------
+        list
+            The ids of the inserted trials, each marked with ``misc["from_tid"]``.
+
+        Raises
+        ------
+        ValueError
+            If the lengths differ.
+        """
+        if not len(specs) == len(results) == len(miscs):
+            lengths = f"{len(specs)} specs, {len(results)} results, {len(miscs)} miscs"
+            raise ValueError(f"inject_results needs sequences of one length, not {lengths}")
+        source = self._trial()
+        tids = self.trials.new_trial_ids(len(specs)) if new_tids is None else list(new_tids)
+        full = [_completed(misc, tid, source) for misc, tid in zip(miscs, tids)]
+        docs = self.trials.source_trial_docs(tids, specs, results, full, [source] * len(tids))
+        for doc in docs:
+            doc["state"] = JOB_STATE_DONE
+        return self.trials.insert_trial_docs(docs)
+
+    def _trial(self) -> dict[str, Any]:
+        if self.current_trial is None:
+            raise ValueError("this Ctrl has no current trial: it was made outside of a running evaluation")
+        return self.current_trial
+
+
+def _completed(misc: dict[str, Any], tid: Any, source: dict[str, Any]) -> dict[str, Any]:
+    """Add what every misc has, and the mark of the trial that it comes from."""
+    return {"cmd": source["misc"]["cmd"], **misc, "tid": tid, "from_tid": source["tid"]}
+
+
+Ctrl.__module__ = "hpspace.base"  # the public address, under which it is pickled

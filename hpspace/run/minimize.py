@@ -1,0 +1,308 @@
+"""`fmin`: one call from a space and an objective to the best configuration found.
+
+It reads the arguments, prepares the trials (a save file, points to start with, a word if the space has changed), lets
+`run.loop` do the work, and makes the answer. The order is: everything that can be wrong with the arguments and the
+space is said before the first evaluation.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hpspace.exceptions import AllTrialsFailed, InvalidPoint, SpaceChanged
+from hpspace.run.best import Best
+from hpspace.run.bridge import as_suggest
+from hpspace.run.ctrl import Ctrl
+from hpspace.run.domain import Domain
+from hpspace.run.loop import FMinIter
+from hpspace.run.objective import KeywordObjective, annotated_space
+from hpspace.run.points import queue_default, queue_points
+from hpspace.run.seeds import Base, base_from
+from hpspace.run.stopping import evaluation_limit, validate_loss_threshold, validate_timeout
+from hpspace.space.compiled import CompiledSpace
+from hpspace.trials.bests import why_no_best
+from hpspace.trials.trials import Trials
+
+logger = logging.getLogger(__name__)
+
+#: Hyperopt's words when there is no best trial; programs look for them.
+NO_TASKS = "There are no evaluation tasks, cannot return argmin of task losses."
+
+
+def fmin(
+    fn: Callable[..., Any],
+    space: Any,
+    algo: Any = None,
+    max_evals: int | None = None,
+    timeout: float | None = None,
+    loss_threshold: float | None = None,
+    trials: Any = None,
+    rstate: Any = None,
+    allow_trials_fmin: bool = True,
+    pass_expr_memo_ctrl: bool | None = None,
+    catch_eval_exceptions: bool = False,
+    verbose: bool = True,
+    return_argmin: bool = True,
+    points_to_evaluate: Any = None,
+    max_queue_len: int = 1,
+    show_progressbar: Any = True,
+    early_stop_fn: Callable[..., Any] | None = None,
+    trials_save_file: str = "",
+    *,
+    revisit: bool = False,
+) -> Any:
+    """Minimise a function over a search space.
+
+    Parameters
+    ----------
+    fn : callable
+        The objective. It is called with the configuration, ``fn(config)``; as ``fn(config, ctrl)`` if its second
+        parameter is called ``ctrl``; with keyword arguments if `space` is "annotated". It returns a loss, or a
+        dict with "status" ("ok" or "fail"), "loss" and anything else worth keeping.
+    space : object
+        Any nesting of dicts, lists, tuples, ``hp.*`` expressions and constants; or "annotated": the annotations
+        of `fn`'s parameters are the space.
+    algo : callable, str, Algorithm or None
+        ``tpe.suggest`` or any function ``suggest(new_ids, domain, trials, seed)``; the name of a registered
+        algorithm, such as "tpe", "rand", "anneal"; an object with a method `propose`. None is "tpe".
+    max_evals : int or None
+        How many trials there are to be in the end, those already in `trials` included; None is no limit.
+        Points of `points_to_evaluate` come on top. Failed trials count, trials that raised do not once the call
+        has ended.
+    timeout : float or None
+        Seconds after which no evaluation is begun; a running one is never interrupted.
+    loss_threshold : float or None
+        Stop when the best loss is below. Only trials with status "ok" count.
+    trials : Trials or None
+        Where the trials are kept, and those known already. None makes new ones, or loads `trials_save_file`.
+    rstate : int, Generator, RandomState, SeedSequence or None
+        The seed. A run resumed with the same seed goes on with new draws. None reads the environment variable
+        HYPEROPT_FMIN_SEED, and without it is unpredictable.
+    allow_trials_fmin : bool
+        Hand the call over to ``trials.fmin`` if its class has its own.
+    pass_expr_memo_ctrl : bool or None
+        Call ``fn(expr=..., memo=..., ctrl=...)``; None reads the mark of `fmin_pass_expr_memo_ctrl`.
+    catch_eval_exceptions : bool
+        An exception of the objective ends only its trial, not the run. Either way the trial is kept in state
+        ERROR with type, message and traceback, and counts as bad news for the algorithm.
+    verbose : bool
+        False silences the default progress display (not one given as a callable).
+    return_argmin : bool
+        True returns a `Best`; False only the configuration.
+    points_to_evaluate : list of dict or None
+        Points to evaluate first: label to raw value, or for a choice to the option; labels left out are drawn
+        from their distributions. All are validated before the first evaluation. Points that `trials` holds
+        already are not evaluated again.
+    max_queue_len : int
+        How many trials to ask the algorithm for at once.
+    show_progressbar : bool or callable
+        A callable ``f(initial, total)`` returns a context manager; what that yields has ``update(n)`` and a
+        settable ``postfix``.
+    early_stop_fn : callable or None
+        ``early_stop_fn(trials, *args)`` returns ``(stop, args)``; called once a turn, first without args.
+    trials_save_file : str
+        File to which trials are appended as they end. If it exists and `trials` is None, the run in it is
+        continued.
+    revisit : bool
+        Whether a finite space's configuration may be evaluated more than once (a noisy objective). If not, the
+        run ends when all were evaluated.
+
+    Returns
+    -------
+    Best
+        A dict equal to the argmin (label to raw value, a choice's index), with `.config` (what the objective
+        saw), `.loss` and `.trials`. With ``return_argmin=False`` only the configuration, or None if there are no
+        trials at all.
+
+    Raises
+    ------
+    BadSearchSpace
+        Everything that is wrong with the space, at once, before anything is evaluated.
+    InvalidPoint
+        Everything that is wrong with `points_to_evaluate`.
+    AllTrialsFailed
+        No trial has status "ok" and a loss that is a number.
+    TypeError, ValueError, Exception
+        For arguments out of range. Exceptions of the objective propagate unchanged.
+
+    Warns
+    -----
+    SpaceChanged
+        If `trials` were made with another space; they are used as far as they fit.
+
+    Examples
+    --------
+    >>> from hpspace import fmin, hp
+    >>> space = {"x": hp.uniform("x", -5, 5), "kind": hp.choice("kind", ["a", "b"])}
+    >>> best = fmin(lambda c: c["x"] ** 2 + (c["kind"] == "a"), space, "tpe", 60, rstate=0, verbose=False)
+    >>> best["kind"], best.config["kind"], best.loss < 1
+    (1, 'b', True)
+    """
+    limit = evaluation_limit(max_evals)
+    validate_timeout(timeout)
+    validate_loss_threshold(loss_threshold)
+    suggest = as_suggest(algo)
+    base = base_from(rstate)
+    if isinstance(space, str) and space == "annotated":
+        fn, space = KeywordObjective(fn), annotated_space(fn)
+    domain = Domain(fn, space, pass_expr_memo_ctrl=pass_expr_memo_ctrl)
+    domain.revisit = revisit
+    if trials is None:
+        trials = _new_or_loaded(trials_save_file)
+    if points_to_evaluate is not None:
+        queue_points(trials, domain.space, points_to_evaluate, base)
+    if allow_trials_fmin and _has_own_fmin(trials):
+        return trials.fmin(
+            fn,
+            domain.expr,
+            algo=suggest,
+            max_evals=max_evals,
+            timeout=timeout,
+            loss_threshold=loss_threshold,
+            max_queue_len=max_queue_len,
+            rstate=rstate,
+            verbose=verbose,
+            pass_expr_memo_ctrl=pass_expr_memo_ctrl,
+            catch_eval_exceptions=catch_eval_exceptions,
+            return_argmin=return_argmin,
+            show_progressbar=show_progressbar,
+            early_stop_fn=early_stop_fn,
+            trials_save_file=trials_save_file,
+            **({"revisit": True} if revisit else {}),  # a class written for Hyperopt does not know it
+        )
+    _prepare(trials, domain, base, limit)
+    _say_what_limits(trials, domain, limit, [timeout, loss_threshold, early_stop_fn])
+    iteration = FMinIter(
+        suggest,
+        domain,
+        trials,
+        rstate=base,
+        max_queue_len=max_queue_len,
+        max_evals=limit,
+        timeout=timeout,
+        loss_threshold=loss_threshold,
+        verbose=verbose,
+        show_progressbar=show_progressbar,
+        early_stop_fn=early_stop_fn,
+        trials_save_file=trials_save_file,
+    )
+    iteration.catch_eval_exceptions = catch_eval_exceptions
+    iteration.exhaust()
+    return best_of(trials, domain) if return_argmin else _config_of_best(trials, domain)
+
+
+fmin.__module__ = "hpspace"  # where users find it; `hpspace.fmin` is this function, not its module
+
+Trials._fmin_hook = fmin
+
+
+# -------------------------------------------------------------------- before the run
+
+
+def _new_or_loaded(path: str) -> Trials:
+    """Return the trials of a save file if there is one, else new ones."""
+    return Trials.load(path) if path and Path(path).exists() else Trials()
+
+
+def _has_own_fmin(trials: Any) -> bool:
+    """Whether the trials' class runs a search in its own way."""
+    own = getattr(type(trials), "fmin", None)
+    return own is not None and own is not Trials.fmin
+
+
+def _prepare(trials: Any, domain: Domain, base: Base, limit: int) -> None:
+    """Compare the stored space, remember the new one, and queue the declared defaults in a fresh experiment."""
+    changes = _space_changes(trials, domain.space)
+    if changes:
+        text = "\n".join(f"  - {change}" for change in changes)
+        warnings.warn(
+            f"these trials were made with another search space:\n{text}", SpaceChanged, stacklevel=3
+        )
+    if hasattr(trials, "remember_space"):
+        trials.remember_space(domain.space)
+    if limit > 0 and not trials._dynamic_trials:
+        queue_default(trials, domain.space, base)
+        trials.refresh()
+
+
+def _space_changes(trials: Any, space: CompiledSpace) -> list[str]:
+    """How the space differs from the one that the trials were made with, one sentence each."""
+    if not trials._dynamic_trials:
+        return []
+    old = getattr(trials, "space_json", None)
+    if old is not None:
+        return space.diff(old)
+    stored = {label: None for doc in trials._dynamic_trials for label in doc["misc"]["vals"]}
+    always = [param.label for param in space.params if param.always_active]
+    return [
+        *(f"{label!r} of the stored trials is not in the space" for label in stored if label not in space),
+        *(f"{label!r} is in no stored trial" for label in always if label not in stored),
+    ]
+
+
+def _say_what_limits(trials: Any, domain: Domain, limit: int, others: list[Any]) -> None:
+    """Log the two surprises: a run that has nothing to do, and one that nothing ends."""
+    present = len(trials)
+    if present >= limit and limit > 0:
+        logger.info(
+            "nothing to do: max_evals=%d is the total and there are %d trials", limit, present,
+            extra={"action": "nothing_to_do", "max_evals": limit, "trials": present},
+        )  # fmt: skip
+    endless = domain.revisit or domain.space.cardinality() == math.inf
+    if limit == sys.maxsize and endless and all(other is None for other in others):
+        logger.warning(
+            "max_evals, timeout, loss_threshold and early_stop_fn are all None: nothing ends this run",
+            extra={"action": "no_limit"},
+        )
+
+
+# -------------------------------------------------------------------- after the run
+
+
+def best_of(trials: Any, domain: Domain) -> Best:
+    """Return the best point of finished trials.
+
+    Parameters
+    ----------
+    trials : Trials
+        Where to look.
+    domain : Domain
+        Turns the point into a configuration.
+
+    Returns
+    -------
+    Best
+        Its `config` is None if the best trial is of another space and lacks a value.
+
+    Raises
+    ------
+    AllTrialsFailed
+        If there is no best trial; says how many there are of each kind and how the last one failed.
+    """
+    try:
+        argmin, best = trials.argmin, trials.best_trial
+    except AllTrialsFailed:
+        raise AllTrialsFailed(f"{NO_TASKS} {why_no_best(trials._dynamic_trials)}") from None
+    try:
+        config = _config_at(argmin, trials, best, domain)
+    except InvalidPoint:
+        config = None
+    return Best(argmin, config=config, loss=best["result"]["loss"], trials=trials)
+
+
+def _config_of_best(trials: Any, domain: Domain) -> Any:
+    """Return the best configuration; None when there are no trials."""
+    if len(trials) == 0:
+        return None
+    best = best_of(trials, domain)
+    return _config_at(best, trials, trials.best_trial, domain)
+
+
+def _config_at(argmin: Any, trials: Any, trial: Any, domain: Domain) -> Any:
+    return domain.evaluate_async(argmin, Ctrl(trials, current_trial=trial))[1]
