@@ -1,0 +1,192 @@
+"""Past trials as columns: what an algorithm may know of them.
+
+A `History` belongs to one compiled space. Rows are positions, never trial ids, so ids cannot influence a
+proposal. It is a cache of the trials' documents and never their source: only the trials layer appends or updates
+rows; an algorithm reads. Documents, stores and clocks are unknown here.
+
+Axes: n rows (trials, in order of insertion), D columns (parameters, in the space's order).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hpspace.space.compiled import CompiledSpace
+
+#: The trial finished with a loss that can be compared.
+OK = 0
+#: The trial failed, raised, or gave no comparable loss: bad news, whatever its loss says.
+FAILED = 1
+#: The trial is queued or running.
+PENDING = 2
+
+
+class History:
+    """Columns of the trials of one space.
+
+    Parameters
+    ----------
+    space : CompiledSpace
+        The space the columns belong to.
+
+    Attributes
+    ----------
+    space : CompiledSpace
+    allow_repeats : bool
+        Whether a finite space's point may be proposed again. False by default.
+
+    Examples
+    --------
+    >>> from hpspace import hp, compile_space
+    >>> space = compile_space({"x": hp.uniform("x", 0, 4)})
+    >>> history = History(space)
+    >>> history.append([[1.0], [3.0]], [0.5, 0.25], [OK, OK])
+    >>> history.coords[:, 0].tolist(), history.order.tolist()
+    ([0.25, 0.75], [1, 0])
+    """
+
+    def __init__(self, space: CompiledSpace) -> None:
+        self.space = space
+        self.allow_repeats = False
+        columns = len(space)
+        self._n = 0
+        self._values = np.empty((16, columns))
+        self._coords = np.empty((16, columns))
+        self._losses = np.empty(16)
+        self._kind = np.empty(16, dtype=np.int8)
+        self._keys: Counter[bytes] = Counter()
+        self._order: NDArray[np.intp] | None = None
+        #: Changes with every append or update; caches of derived arrays compare it.
+        self.version = 0
+
+    def __len__(self) -> int:
+        return self._n
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return self._n
+
+    @property
+    def space_labels(self) -> tuple[str, ...]:
+        """Labels of the columns."""
+        return self.space.labels
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """Raw values, shape (n, D); NaN where inactive or unknown to this space."""
+        return _read_only(self._values[: self._n])
+
+    @property
+    def coords(self) -> NDArray[np.float64]:
+        """Coordinates of the values as `CompiledSpace.encode` gives them, shape (n, D); NaN where inactive."""
+        return _read_only(self._coords[: self._n])
+
+    @property
+    def losses(self) -> NDArray[np.float64]:
+        """Losses, shape (n,); NaN unless the row is OK."""
+        return _read_only(self._losses[: self._n])
+
+    @property
+    def kind(self) -> NDArray[np.int8]:
+        """`OK`, `FAILED` or `PENDING`, shape (n,)."""
+        kind = self._kind[: self._n]
+        kind.flags.writeable = False
+        return kind
+
+    @property
+    def ok(self) -> NDArray[np.bool_]:
+        """Which rows finished with a comparable loss, shape (n,)."""
+        return np.equal(self._kind[: self._n], OK)
+
+    @property
+    def failed(self) -> NDArray[np.bool_]:
+        """Which rows failed, shape (n,)."""
+        return np.equal(self._kind[: self._n], FAILED)
+
+    @property
+    def pending(self) -> NDArray[np.bool_]:
+        """Which rows are queued or running, shape (n,)."""
+        return np.equal(self._kind[: self._n], PENDING)
+
+    @property
+    def order(self) -> NDArray[np.intp]:
+        """Positions of the OK rows, best loss first; equal losses in order of insertion."""
+        if self._order is None:
+            rows = np.flatnonzero(self.ok)
+            self._order = rows[np.argsort(self._losses[rows], kind="stable")]
+        return self._order
+
+    @property
+    def keys(self) -> Counter[bytes]:
+        """How often each point occurs, by `CompiledSpace.keys`; rows of every kind count."""
+        return self._keys
+
+    def append(self, values: ArrayLike, losses: ArrayLike, kinds: ArrayLike) -> None:
+        """Add rows. For the trials layer only.
+
+        Parameters
+        ----------
+        values : array_like, shape (m, D)
+            Raw values; NaN for a label that a trial lacks.
+        losses : array_like, shape (m,)
+            Losses; ignored unless the row is OK.
+        kinds : array_like of int, shape (m,)
+            `OK`, `FAILED` or `PENDING`.
+        """
+        rows = np.asarray(values, dtype=np.float64).reshape(-1, len(self.space))
+        start, stop = self._n, self._n + len(rows)
+        self._reserve(stop)
+        rows = self.space.known(rows)
+        self._values[start:stop] = rows
+        self._coords[start:stop] = self.space.encode(rows)
+        self._n = stop
+        self._keys.update(self.space.keys(rows))
+        self._set(np.arange(start, stop), losses, kinds)
+
+    def update(self, positions: ArrayLike, losses: ArrayLike, kinds: ArrayLike) -> None:
+        """Change the outcome of rows. For the trials layer only.
+
+        Parameters
+        ----------
+        positions : array_like of int, shape (m,)
+            Which rows.
+        losses, kinds : array_like, shape (m,)
+            As in `append`.
+        """
+        self._set(np.asarray(positions, dtype=np.intp), losses, kinds)
+
+    def _set(self, rows: NDArray[np.intp], losses: ArrayLike, kinds: ArrayLike) -> None:
+        kind = np.asarray(kinds, dtype=np.int8)
+        loss = np.asarray(losses, dtype=np.float64)
+        self._kind[rows] = kind
+        self._losses[rows] = np.where(kind == OK, loss, np.nan)
+        self._order = None
+        self.version += 1
+
+    def _reserve(self, rows: int) -> None:
+        """Grow the arrays by doubling until they hold `rows` rows."""
+        capacity = len(self._losses)
+        if rows <= capacity:
+            return
+        while capacity < rows:
+            capacity *= 2
+        self._values = _grown(self._values, capacity)
+        self._coords = _grown(self._coords, capacity)
+        self._losses = _grown(self._losses, capacity)
+        self._kind = _grown(self._kind, capacity)
+
+
+def _grown(array: NDArray[Any], capacity: int) -> NDArray[Any]:
+    grown = np.empty((capacity, *array.shape[1:]), dtype=array.dtype)
+    grown[: len(array)] = array
+    return grown
+
+
+def _read_only(array: NDArray[np.float64]) -> NDArray[np.float64]:
+    array.flags.writeable = False
+    return array
