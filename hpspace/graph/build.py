@@ -76,23 +76,21 @@ def _children(obj: Any) -> Iterable[Any]:
 def _build(root: Any) -> Node:
     """Build the node of a container, without recursion."""
     stack = [_Frame(root)]
+    open_ids = {id(root)}
     while True:
         frame = stack[-1]
         for child in frame.rest:
             if isinstance(child, (tuple, list, dict)):
-                _refuse_cycle(child, stack)
+                if id(child) in open_ids:
+                    kind = type(child).__name__
+                    raise ValueError(f"a {kind} in the space contains itself; remove the self-reference")
+                open_ids.add(id(child))
                 stack.append(_Frame(child))
                 break
             frame.nodes.append(child if isinstance(child, Node) else Literal(child))
         else:
             node = frame.node()
-            stack.pop()
+            open_ids.discard(id(stack.pop().obj))
             if not stack:
                 return node
             stack[-1].nodes.append(node)
-
-
-def _refuse_cycle(child: Any, stack: list[_Frame]) -> None:
-    """Raise if `child` is one of the containers that it stands in; short stacks are scanned, it is cheaper."""
-    if any(frame.obj is child for frame in stack):
-        raise ValueError(f"a {type(child).__name__} in the space contains itself; remove the self-reference")

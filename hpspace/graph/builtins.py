@@ -6,7 +6,6 @@ place. Random draws are not here: they are registered by :mod:`hpspace.space.sto
 
 from __future__ import annotations
 
-import builtins
 import copy
 import functools
 import operator
@@ -109,9 +108,7 @@ def bincount(
 ) -> NDArray[Any]:
     """Return how often each of offset, offset + 1 ... occurs in `x`; at least one count for each item of `p`."""
     shifted = np.asarray(x, dtype=int).ravel() - offset
-    return np.bincount(
-        shifted, weights=weights, minlength=builtins.max(minlength, 0 if p is None else len(p))
-    )
+    return np.bincount(shifted, weights=weights, minlength=max(minlength, 0 if p is None else len(p)))
 
 
 # -- containers ----------------------------------------------------------------------------------------------
@@ -253,7 +250,7 @@ def switch(pos: Any, *options: Any) -> Any:
 scope._register(Primitive("switch", switch, lazy=True))
 
 
-def kwswitch(key: Any, **options: Any) -> Node:
+def kwswitch(key: Any, /, **options: Any) -> Node:
     """Return the expression of the option called `key`; in a trial only that option is evaluated.
 
     It is ``switch`` on the position of `key` among the sorted names, so ``kwswitch`` is no operation of its own.

@@ -20,10 +20,11 @@ from hpspace.graph.build import as_apply
 from hpspace.graph.node import Literal, Node
 from hpspace.graph.primitives import scope
 from hpspace.graph.show import brief, dump
+from hpspace.graph.walk import toposort
 
 logger = logging.getLogger(__name__)
 
-#: Most nodes that `rec_eval` lets wait for their inputs at once; what exceeds it is taken for an endless recursion.
+#: Nodes that may wait for their inputs at once, beside one for each input that the expression has.
 DEFAULT_MAX_PROGRAM_LEN = 100_000
 
 #: Sees, and may replace, the values a function is about to be called with: (node, args, kwargs) -> (args, kwargs).
@@ -63,7 +64,7 @@ def evaluate(root: Node, memo: Mapping[Node, Any] | None = None) -> Any:
     >>> evaluate(as_apply(space)), evaluate(as_apply(space), {x: 0})
     ({'x': 1, 'y': ('one', 2)}, {'x': 0, 'y': 'zero'})
     """
-    values = dict(memo) if memo else {}
+    values = dict(memo) if memo else {}  # a copy, which the evaluation fills
     hook = _refuse_unknown if any(value is GarbageCollected for value in values.values()) else None
     return _run(root, values, hook)
 
@@ -88,7 +89,7 @@ def rec_eval(
     memo : mapping of Node to object, optional
         Values that are known already. It is not changed.
     max_program_len : int or None
-        Most nodes waiting for their inputs at once, 100 000 by default.
+        Most nodes that may wait for their inputs at once. By default 100 000, more in a larger expression.
     memo_gc : bool
         Ignored: values are freed when the evaluation ends.
     print_trace : bool
@@ -101,7 +102,7 @@ def rec_eval(
     ValueError
         If `deepcopy_inputs` is no bool (a memo passed by position, most likely).
     RuntimeError
-        If more than `max_program_len` nodes are pending.
+        If more than `max_program_len` nodes wait.
     """
     if deepcopy_inputs not in (0, 1):
         raise ValueError("deepcopy_inputs should be bool", deepcopy_inputs)
@@ -110,10 +111,8 @@ def rec_eval(
         hooks.append(_deepcopy)
     if print_trace:
         hooks.append(_trace)
-    limit = DEFAULT_MAX_PROGRAM_LEN if max_program_len is None else max_program_len
-    return _run(
-        as_apply(expr), dict(memo or {}), _chain(hooks) if hooks else None, limit, print_node_on_error
-    )
+    hook = _chain(hooks) if hooks else None
+    return _run(as_apply(expr), dict(memo or {}), hook, max_program_len, print_node_on_error)
 
 
 def _run(
@@ -127,6 +126,7 @@ def _run(
     answers: dict[Node, Node] = {}  # a node whose function returned a node -> that node
     stack = [] if root in values else [root]
     node = root
+    room = DEFAULT_MAX_PROGRAM_LEN if limit is None else limit
     try:
         while stack:
             node = stack[-1]
@@ -160,8 +160,8 @@ def _run(
             if missing:
                 missing.reverse()
                 stack += missing
-                if limit is not None and len(stack) > limit:
-                    raise RuntimeError(f"more than {limit} nodes are pending: an endless recursion?")
+                if len(stack) > room:
+                    room = _more_room(root, limit, room)
                 continue
             if selects:
                 args += node.args[1:]
@@ -179,13 +179,34 @@ def _run(
     except Exception as error:
         _explain(error, node, log)
         raise
-    return values[root]
+    value = values[root]
+    if value is GarbageCollected:
+        raise TypeError(f"the value of {brief(root)} is wanted, which is GarbageCollected: not known")
+    return value
+
+
+def _more_room(root: Node, limit: int | None, room: int) -> int:
+    """Return how many nodes may wait at once, when more than `room` do; raise when no finite graph needs as many.
+
+    Raises
+    ------
+    RuntimeError
+        If a limit was asked for, or functions that return expressions go on doing so.
+    networkx.NetworkXUnfeasible
+        If the expression uses itself.
+    """
+    needed = DEFAULT_MAX_PROGRAM_LEN + sum(len(node.inputs()) for node in toposort(root))
+    if limit is not None or room >= needed:
+        raise RuntimeError(f"more than {room} nodes wait for their inputs: an endless recursion, probably")
+    return needed
 
 
 def _explain(error: Exception, node: Node, log: bool) -> None:
     """Say which node an exception comes from: in a note where Python has them, in the log if asked for."""
     if hasattr(error, "add_note"):
         error.add_note(f"hpspace: while evaluating {brief(node)}")
+        if node.name not in scope:
+            error.add_note(f"hpspace: scope has no {node.name!r} here; scope.define it in every process")
     if log:
         logger.error("evaluation failed: %r while evaluating\n%s", error, dump(node))
 
@@ -195,7 +216,8 @@ def _explain(error: Exception, node: Node, log: bool) -> None:
 
 def _refuse_unknown(node: Node, args: list[Any], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
     """Raise if a function is about to be called with a value that the memo declared unknown."""
-    for child, value in zip(node.inputs(), [*args, *kwargs.values()]):
+    named = [(child, kwargs[keyword]) for keyword, child in node.named_args]
+    for child, value in [*zip(node.args, args), *named]:
         if value is GarbageCollected:
             raise TypeError(
                 f"{node.name} needs the value of {brief(child)}, which is GarbageCollected: the point has no "

@@ -63,7 +63,7 @@ class Lambda:
         self.params = list(params)
         self.expr = expr
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Node:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Node:
         """Return the expression with the arguments in place of the placeholders.
 
         Raises

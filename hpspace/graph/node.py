@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, NoReturn, TextIO
+from typing import Any, ClassVar, NoReturn, TextIO, final
 from typing import Literal as OneOf
 
 import numpy as np
@@ -280,7 +280,7 @@ class Node:
             raise IndexError(f"index {index} is out of range: {self!r} has {self.o_len} items")
         return _op("getitem", self, index)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Node:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Node:
         """Return the expression of calling this expression's value."""
         from hpspace.graph.build import as_apply
 
@@ -350,6 +350,7 @@ class Node:
         return _op("le", self, other)
 
 
+@final
 class Literal(Node):
     """A constant: a node without inputs whose value is the object it holds, by identity.
 
@@ -386,8 +387,9 @@ class Literal(Node):
         return Literal, (self._obj,)
 
     def __repr__(self) -> str:
-        text = repr(self._obj)
-        return f"<Literal {text if len(text) <= 60 else text[:57] + '...'}>"
+        from hpspace.graph.show import brief
+
+        return f"<Literal {brief(self)}>"
 
     def clone_from_inputs(
         self, inputs: Sequence[Node], o_len: int | OneOf["same"] | None = "same"

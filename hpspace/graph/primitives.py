@@ -62,7 +62,7 @@ class Primitive:
     stochastic: bool = False
     build: Callable[..., Node] | None = None
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Node:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Node:
         """Return the node that applies this operation to `args` and `kwargs`, wrapped where they are no nodes."""
         if self.build is not None:
             return self.build(*args, **kwargs)

@@ -6,7 +6,7 @@ a keyword on its own line, and a node that was listed before shown once more by 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -84,7 +84,7 @@ def _title(node: Node) -> str:
         return node.name
     if isinstance(node.obj, np.ndarray):
         return f"Literal{{{_array(node.obj)}}}"
-    return f"Literal{{{node.obj}}}"
+    return f"Literal{{{_text(node.obj, str)}}}"
 
 
 def _array(array: np.ndarray[Any, Any]) -> str:
@@ -93,6 +93,16 @@ def _array(array: np.ndarray[Any, Any]) -> str:
     if array.size and np.issubdtype(array.dtype, np.number) and not np.iscomplexobj(array):
         text += f",min={array.min():f},max={array.max():f}"
     return text
+
+
+def _text(obj: Any, render: Callable[[Any], str], width: int = 200) -> str:
+    """Return a constant's own text on one line of at most `width` characters."""
+    try:
+        text = render(obj)
+    except Exception:  # noqa: BLE001 - the text of a user's object must not hide the error that it is wanted for
+        text = f"<{type(obj).__name__} object>"
+    text = text.replace("\n", " ")
+    return text if len(text) <= width else text[: width - 3] + "..."
 
 
 def brief(node: Node) -> str:
@@ -114,8 +124,7 @@ def brief(node: Node) -> str:
 def _mention(node: Node) -> str:
     """Return a node as a word or two: a value, a parameter's label, or the operation."""
     if isinstance(node, Literal):
-        text = _array(node.obj) if isinstance(node.obj, np.ndarray) else repr(node.obj)
-        return text if len(text) <= 40 else text[:37] + "..."
+        return _array(node.obj) if isinstance(node.obj, np.ndarray) else _text(node.obj, repr, 40)
     if node.name == "hyperopt_param" and node.args and isinstance(node.args[0], Literal):
         return f"hyperopt_param {node.args[0].obj!r}"
     return f"{node.name}(...)"
