@@ -191,16 +191,15 @@ class Mirror:
         """Write new outcomes into the rows of known documents; False if that is not enough."""
         if any(self._wanted(p) != (self._rows[p] is not None) for p in positions):
             return False
-        rows, docs = zip(
-            *[(self._rows[p], self._docs[p]) for p in positions if self._wanted(p)] or [((), ())]
-        )
+        rows = {row: self._docs[p] for p in positions if (row := self._rows[p]) is not None}
         if not rows:
             return True
+        docs = list(rows.values())
         values = self.space.known(history_rows(docs, self.space))
         if not np.array_equal(values, self.history.values[list(rows)], equal_nan=True):
             return False
         losses, kinds = zip(*map(outcome, docs))
-        self.history.update(rows, losses, kinds)
+        self.history.update(list(rows), losses, kinds)
         return True
 
     def _append(self, positions: range) -> None:

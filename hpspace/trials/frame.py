@@ -84,9 +84,12 @@ def to_dataframe(docs: Sequence[dict[str, Any]], space: CompiledSpace | None = N
     except ImportError:
         raise MissingExtra("pandas", "pandas") from None
     columns = to_columns(docs, space)
-    frame = pd.DataFrame({"tid": columns.pop("tid"), "state": columns.pop("state")})
+    index = pd.RangeIndex(len(docs))
+    series: dict[str, Any] = {"tid": columns.pop("tid"), "state": columns.pop("state")}
     for name, values in columns.items():
-        frame[name] = pd.Series(*_typed(name, values, space), index=frame.index)
+        typed, dtype = _typed(name, values, space)
+        series[name] = pd.Series(typed, index=index, dtype=dtype)
+    frame: pd.DataFrame = pd.DataFrame(series, index=index)
     return frame
 
 

@@ -87,7 +87,7 @@ class Journal:
         Journal
         """
         where = _absolute(path)
-        journal = trials._journal_mark
+        journal = getattr(trials, "_journal_mark", None)
         if not (isinstance(journal, Journal) and journal.path == where and journal._is_current()):
             _set_aside(where)
             journal = cls(where)
@@ -303,7 +303,8 @@ def _replay(path: Path, payloads: Sequence[bytes]) -> Trials:
     """Make the trials that records describe."""
     docs: list[dict[str, Any]] = []
     attachments: dict[str, Any] = {}
-    space, opened = (None, None), None
+    space: Any = (None, None)
+    opened: tuple[Any, dict[str, Any]] | None = None
     for kind, *parts in map(_unpickled, payloads):
         if kind == "open":
             opened = _unpickled(parts[0])
@@ -323,7 +324,7 @@ def _replay(path: Path, payloads: Sequence[bytes]) -> Trials:
             )
     if opened is None:
         raise ValueError(f"{path} holds no trials")
-    return _assembled(*opened, docs, attachments, space)
+    return _assembled(opened, docs, attachments, space)
 
 
 def _unpickled(data: bytes) -> Any:
@@ -331,13 +332,14 @@ def _unpickled(data: bytes) -> Any:
 
 
 def _assembled(
-    cls: Any, state: dict[str, Any], docs: list[dict[str, Any]], attachments: dict[str, Any], space: Any
+    opened: tuple[Any, dict[str, Any]], docs: list[dict[str, Any]], attachments: dict[str, Any], space: Any
 ) -> Trials:
     """Put trials together; a class that could not be saved becomes the plain one."""
     from hpspace.trials.trials import Trials
 
-    cls = cls if isinstance(cls, type) else Trials
-    trials: Trials = cls.__new__(cls)
+    saved_class, state = opened
+    cls: type[Trials] = saved_class if isinstance(saved_class, type) else Trials
+    trials = cls.__new__(cls)
     trials.__setstate__({**state, "_space": space})
     there = {doc["tid"]: doc for doc in _all_documents(trials)}  # a subclass may keep documents of its own
     for doc in docs:

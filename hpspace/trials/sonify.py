@@ -37,11 +37,13 @@ def SONify(arg: Any, memo: dict[int, Any] | None = None) -> Any:
     if id(arg) in memo:
         return memo[id(arg)]
     if isinstance(arg, dict):
-        memo[id(arg)] = out = {}
+        out: dict[Any, Any] = {}
+        memo[id(arg)] = out
         out.update((plain(key), SONify(value, memo)) for key, value in arg.items())
         return out
     if type(arg) is list:
-        memo[id(arg)] = items = []
+        items: list[Any] = []
+        memo[id(arg)] = items
         items.extend(SONify(item, memo) for item in arg)
         return items
     if type(arg) is tuple:
