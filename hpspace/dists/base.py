@@ -104,6 +104,11 @@ class Distribution(ABC):
         """Smallest and largest value, possibly infinite."""
         return self._form.support
 
+    @property
+    def is_log(self) -> bool:
+        """Whether values spread over orders of magnitude, so that an axis of them should be logarithmic."""
+        return self._form.is_log
+
     def sample(self, rng: np.random.Generator, size: int) -> FloatArray:
         """Draw independent values.
 

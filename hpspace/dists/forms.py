@@ -65,6 +65,10 @@ class Form(Protocol):
         """Number of distinct values."""
 
     @property
+    def is_log(self) -> bool:
+        """Whether values are exponentials of the line."""
+
+    @property
     def support(self) -> tuple[float, float]:
         """Smallest and largest value."""
 
@@ -132,6 +136,11 @@ class ContinuousForm:
     def size(self) -> None:
         """None: a continuum."""
         return None
+
+    @property
+    def is_log(self) -> bool:
+        """Whether the scale is exponential."""
+        return self.scale.positive
 
     def values(self, limit: int | None = None) -> NoReturn:
         """Raise: a continuum has no list of values."""
@@ -216,6 +225,11 @@ class GridForm:
     def size(self) -> int | None:
         """Number of lattice points."""
         return self.lattice.size
+
+    @property
+    def is_log(self) -> bool:
+        """Whether the scale is exponential."""
+        return self.scale.positive
 
     @property
     def support(self) -> tuple[float, float]:
@@ -327,6 +341,11 @@ class ChoiceForm:
     def size(self) -> int:
         """Number of codes whose probability is not 0."""
         return int(np.count_nonzero(self._masses))
+
+    @property
+    def is_log(self) -> bool:
+        """False: codes have no magnitude."""
+        return False
 
     @property
     def support(self) -> tuple[float, float]:

@@ -356,6 +356,12 @@ def test_latent_kind_and_values_agree(dist):
         assert (line.loc, line.scale) == (dist.mu, dist.sigma)
 
 
+@every
+def test_only_exponentials_ask_for_a_log_axis(dist):
+    """By name or by argument; nothing else spreads over orders of magnitude."""
+    assert dist.is_log == ("log" in dist.name or getattr(dist, "log", False))
+
+
 def test_a_choice_has_no_line():
     with pytest.raises(TypeError, match="no order"):
         Categorical((0.5, 0.5)).line_cdf([0.0])
