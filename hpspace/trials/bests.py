@@ -20,7 +20,7 @@ from hpspace.trials.document import JOB_STATE_ERROR, JOB_STATE_NAMES, STATUS_OK
 N_PMIN_DRAWS = 1000
 
 
-def loss_of(result: Any) -> float:
+def loss_of(result: Mapping[str, Any]) -> float:
     """Return the loss of a result as a float, NaN unless its status is "ok" and the loss a number.
 
     Examples
@@ -28,7 +28,7 @@ def loss_of(result: Any) -> float:
     >>> loss_of({"status": "ok", "loss": 2}), loss_of({"status": "fail", "loss": -99})
     (2.0, nan)
     """
-    if not isinstance(result, Mapping) or result.get("status") != STATUS_OK:
+    if result.get("status") != STATUS_OK:
         return math.nan
     return number(result.get("loss"))
 

@@ -195,12 +195,20 @@ class Mirror:
         if not rows:
             return True
         docs = list(rows.values())
-        values = self.space.known(history_rows(docs, self.space))
-        if not np.array_equal(values, self.history.values[list(rows)], equal_nan=True):
+        if not self._same_values(list(rows), history_rows(docs, self.space)):
             return False
         losses, kinds = zip(*map(outcome, docs))
         self.history.update(list(rows), losses, kinds)
         return True
+
+    def _same_values(self, rows: list[int], values: NDArray[np.float64]) -> bool:
+        """Whether rows of the history hold these raw values, shape (m, D), as far as the space knows them."""
+        kept = self.history.values[rows]
+        return np.array_equal(
+            kept, values, equal_nan=True
+        ) or np.array_equal(  # OPTIM: `known` is the slow part
+            kept, self.space.known(values), equal_nan=True
+        )
 
     def _append(self, positions: range) -> None:
         """Add a row for each new document that is wanted."""
