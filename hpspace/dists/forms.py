@@ -5,6 +5,10 @@ and registries know (`Uniform`, `QLogNormal`, ...) are a name, their arguments a
 nothing else: so a new distribution needs no new formula, and an algorithm asks for the latent kind, never for
 the class.
 
+The fields of a form, of its line and of its lattice are numbers, but every formula of points also works when
+they are arrays: `hpspace.space` stacks the forms of many parameters into one whose fields are rows, and so
+inverts all columns of a matrix in one call.
+
 Latent kinds: `Real` (a stretch of a line), `Grid` (points with bins on a line), `Choice` (codes with
 probabilities).
 """

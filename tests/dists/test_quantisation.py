@@ -112,8 +112,8 @@ def test_qnormal_masses_are_differences_of_phi():
 def test_qlognormal_masses_are_differences_of_the_lognormal_cdf():
     """The value 0 gets everything up to half a step."""
     dist, v = QLogNormal(0.5, 1.2, 1.0), np.arange(0, 40.0)
-    law = stats.lognorm(1.2, scale=math.exp(0.5))
-    masses = law.cdf(v + 0.5) - np.where(v > 0, law.cdf(v - 0.5), 0.0)
+    reference = stats.lognorm(1.2, scale=math.exp(0.5))
+    masses = reference.cdf(v + 0.5) - np.where(v > 0, reference.cdf(v - 0.5), 0.0)
     np.testing.assert_allclose(np.exp(dist.log_prob(v)), masses, rtol=1e-10)
 
 

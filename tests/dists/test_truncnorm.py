@@ -21,10 +21,10 @@ CASES = [
 
 @pytest.mark.parametrize(("mu", "sigma", "low", "high"), CASES)
 def test_density_is_scipys(mu, sigma, low, high):
-    law = stats.truncnorm((low - mu) / sigma, (high - mu) / sigma, mu, sigma)
+    reference = stats.truncnorm((low - mu) / sigma, (high - mu) / sigma, mu, sigma)
     x = np.linspace(0.01, 0.99, 25)
     np.testing.assert_allclose(
-        truncnorm.log_pdf(x, mu, sigma, low, high), law.logpdf(x), rtol=1e-9, atol=1e-9
+        truncnorm.log_pdf(x, mu, sigma, low, high), reference.logpdf(x), rtol=1e-9, atol=1e-9
     )
 
 
@@ -78,8 +78,8 @@ def test_samples_follow_the_distribution_of_each_kernel():
     mu, sigma = np.array([0.1, 0.5, 1.5]), np.array([0.05, 0.3, 0.2])
     x = truncnorm.sample(np.random.default_rng(1), mu, sigma, 0.0, 1.0, size=(20_000, 3))
     for column, m, s in zip(x.T, mu, sigma):
-        law = stats.truncnorm((0.0 - m) / s, (1.0 - m) / s, m, s)
-        assert stats.kstest(column, law.cdf).pvalue > 1e-6
+        reference = stats.truncnorm((0.0 - m) / s, (1.0 - m) / s, m, s)
+        assert stats.kstest(column, reference.cdf).pvalue > 1e-6
 
 
 def test_sample_takes_the_shape_of_the_kernels_by_default():
