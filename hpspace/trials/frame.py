@@ -7,7 +7,8 @@ pandas is optional and imported only by `to_dataframe`.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from hpspace.exceptions import MissingExtra
@@ -40,6 +41,13 @@ def to_columns(docs: Sequence[dict[str, Any]], space: CompiledSpace | None = Non
         ``duration`` (a `datetime.timedelta`), ``error`` if any trial has one (its type and message), and
         ``params_<label>`` for each label. None where a trial has no such thing.
     """
+    return _columns(docs, space, inactive=None)
+
+
+def _columns(
+    docs: Sequence[dict[str, Any]], space: CompiledSpace | None, inactive: Any
+) -> dict[str, list[Any]]:
+    """Return the columns of `to_columns`, with `inactive` where a parameter has no value."""
     results = [doc["result"] for doc in docs]
     columns: dict[str, list[Any]] = {
         "tid": [doc["tid"] for doc in docs],
@@ -54,7 +62,7 @@ def to_columns(docs: Sequence[dict[str, Any]], space: CompiledSpace | None = Non
     if any(error is not None for error in errors):
         columns["error"] = errors
     for label in _labels(docs, space):
-        columns[PREFIX + label] = [_value(doc, label, space) for doc in docs]
+        columns[PREFIX + label] = [_value(doc, label, space, inactive) for doc in docs]
     return columns
 
 
@@ -83,7 +91,7 @@ def to_dataframe(docs: Sequence[dict[str, Any]], space: CompiledSpace | None = N
         import pandas as pd
     except ImportError:
         raise MissingExtra("pandas", "pandas") from None
-    columns = to_columns(docs, space)
+    columns = _columns(docs, space, inactive=pd.NA)  # None may be an option
     index = pd.RangeIndex(len(docs))
     series: dict[str, Any] = {"tid": columns.pop("tid"), "state": columns.pop("state")}
     for name, values in columns.items():
@@ -109,24 +117,22 @@ def _typed(name: str, values: list[Any], space: CompiledSpace | None) -> tuple[A
 def _typed_parameter(label: str, values: list[Any], space: CompiledSpace | None) -> tuple[Any, Any]:
     import pandas as pd
 
-    param = space[label] if space is not None and label in space else None
-    if param is not None and param.options is not None and _can_be_categories(param.options):
-        return values, pd.CategoricalDtype(list(param.options))
-    present = [value for value in values if value is not None]
-    if present and all(type(value) is int and abs(value) < 2**63 for value in present):
+    options = space[label].options if space is not None and label in space else None
+    if options is not None:
+        return values, pd.CategoricalDtype(list(options)) if _can_be_categories(options) else "object"
+    types = {type(value) for value in values if value is not pd.NA}
+    if types == {int} and all(value is pd.NA or abs(value) < 2**63 for value in values):
         return values, "Int64"
-    if all(type(value) in (int, float) for value in present):
-        return values, "float64"
-    return [pd.NA if value is None else value for value in values], "object"
+    if types <= {int, float}:
+        return [math.nan if value is pd.NA else value for value in values], "float64"
+    return values, "object"
 
 
 def _can_be_categories(options: Sequence[Any]) -> bool:
     """Whether options are hashable, differ from each other, and none of them stands for a missing value."""
-    if not all(isinstance(option, Hashable) and _is_present(option) for option in options):
-        return False
     try:
-        return len(set(options)) == len(options)
-    except TypeError:  # a tuple of lists claims to be hashable and is not
+        return len(set(options)) == len(options) and all(map(_is_present, options))
+    except TypeError:  # one of them cannot be hashed
         return False
 
 
@@ -151,11 +157,11 @@ def _labels(docs: Sequence[dict[str, Any]], space: CompiledSpace | None) -> list
     return list(dict.fromkeys([*(space.labels if space is not None else ()), *of_docs]))
 
 
-def _value(doc: dict[str, Any], label: str, space: CompiledSpace | None) -> Any:
-    """Return the value of a label in a document, None if it is inactive."""
+def _value(doc: dict[str, Any], label: str, space: CompiledSpace | None, inactive: Any) -> Any:
+    """Return the value of a label in a document."""
     values = doc["misc"]["vals"].get(label)
     if not values:
-        return None
+        return inactive
     options = space[label].options if space is not None and label in space else None
     return values[0] if options is None else _option(options, values[0])
 
