@@ -1,0 +1,145 @@
+"""How the columns of a space are laid out for the densities: continuous, grid and choice columns in blocks.
+
+Kernels of one kind share a formula, so the densities work on blocks of columns and not on one column at a
+time. A `Layout` is the reordering of a space's columns into those blocks together with the tables of the
+choices' declared probabilities; `Points` are points in that order.
+
+Axes: D columns in the order real, grid, choice; n points. Coordinates are those of `CompiledSpace.encode`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpspace.space.compiled import CompiledSpace
+
+_REAL, _GRID, _CHOICE = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Columns of a space in blocks by kind.
+
+    Parameters
+    ----------
+    order : int array, shape (D,)
+        The space's column at each place: continuous columns, then grids, then choices.
+    reals, grids : int
+        Number of continuous and of grid columns; the others are choices.
+    n_options : float64 array, shape (choices,)
+        Number of options of each choice.
+    p : float64 array, shape (choices, most options)
+        Declared probabilities, padded with 0.
+    """
+
+    order: NDArray[np.intp]
+    reals: int
+    grids: int
+    n_options: NDArray[np.float64]
+    p: NDArray[np.float64]
+
+    @property
+    def numeric(self) -> int:
+        """Number of columns that are no choice."""
+        return self.reals + self.grids
+
+    def codes_at(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the declared quantiles of the choices.
+
+        Parameters
+        ----------
+        u : float64 array, shape (choices, n)
+            Where on the unit interval; values below 0 count as 0.
+
+        Returns
+        -------
+        float64 array, shape (choices, n)
+            Codes.
+        """
+        ends = np.cumsum(self.p, axis=1)
+        ends /= ends[:, -1:]  # exactly 1 from the last possible option on
+        below = np.minimum(u, 1.0 - 2.0**-53)
+        codes: NDArray[np.float64] = (ends[:, None, :] <= below[:, :, None]).sum(axis=2).astype(np.float64)
+        return codes
+
+    @classmethod
+    def of(cls, space: CompiledSpace) -> Layout:
+        """Return the layout of a space."""
+        kinds = np.asarray(space.kinds)
+        order = np.argsort(kinds, kind="stable")
+        choices = order[kinds[order] == _CHOICE]
+        tables = [space.prior_p(int(column)) for column in choices]
+        p = np.zeros((len(tables), max((len(table) for table in tables), default=1)))
+        for row, table in zip(p, tables):
+            row[: len(table)] = table
+        return cls(
+            order=order,
+            reals=int(np.count_nonzero(kinds == _REAL)),
+            grids=int(np.count_nonzero(kinds == _GRID)),
+            n_options=np.array([len(table) for table in tables], dtype=np.float64),
+            p=p,
+        )
+
+
+@dataclass(frozen=True)
+class Points:
+    """Points in a layout's order; entries of inactive parameters hold any valid number.
+
+    Parameters
+    ----------
+    x : float64 array, shape (D, n)
+        Coordinates; codes for choices.
+    active : bool array, shape (D, n)
+        Which parameters each point has.
+    low, high : float64 arrays, shape (grids, n)
+        Unit bins of the grid values.
+    """
+
+    x: NDArray[np.float64]
+    active: NDArray[np.bool_]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls,
+        layout: Layout,
+        coords: NDArray[np.float64],
+        bins: tuple[NDArray[np.float64], NDArray[np.float64]],
+    ) -> Points:
+        """Arrange rows of a space.
+
+        Parameters
+        ----------
+        layout : Layout
+            The space's layout.
+        coords : float64 array, shape (n, D)
+            Coordinates in the space's order; NaN where inactive. A grid's may lie anywhere in the value's
+            bin.
+        bins : pair of float64 arrays, shape (n, D)
+            What `CompiledSpace.bins` returns for the same rows, for grid columns at least.
+        """
+        x = coords.T[layout.order]
+        active = x == x
+        grid = layout.order[layout.reals : layout.numeric]
+        low, high = bins[0].T[grid], bins[1].T[grid]
+        x[layout.reals : layout.numeric] = 0.5 * (low + high)
+        if not active.all():
+            x[~active] = 0.0
+            known = active[layout.reals : layout.numeric]
+            low, high = np.where(known, low, 0.0), np.where(known, high, 1.0)
+        return cls(x, active, low, high)
+
+    def select(self, columns: NDArray[np.intp] | slice) -> Points:
+        """Return some of the points."""
+        return Points(
+            self.x[:, columns], self.active[:, columns], self.low[:, columns], self.high[:, columns]
+        )
+
+    @property
+    def n(self) -> int:
+        """Number of points."""
+        return int(self.x.shape[1])

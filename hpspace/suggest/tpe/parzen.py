@@ -1,0 +1,408 @@
+"""Parzen densities over a whole search space: one joint kernel a trial, and the marginal of every parameter.
+
+Everything lives in the unit coordinates of a compiled space, where the declared distribution is uniform:
+
+* continuous: a normal around the trial's coordinate, truncated to [0, 1];
+* grid: the same normal's mass of the value's bin;
+* choice: the trial's code with the rest of the probability spread as declared,
+  ``(1[c = c_i] + K e p_c) / (1 + K e)`` with ``e = prior_weight / (n_d + 1)`` for K options;
+* and one kernel for the prior: the declared distribution itself.
+
+A trial's joint kernel is the product of its kernels along the parameters it has. A point may have parameters
+that the trial lacks (another option of a choice); their factor is that parameter's marginal density, the
+mixture over the trials that do have it. So the joint density integrates to one over the tree, and what the
+trial knows about shared parameters is not lost.
+
+Bandwidths follow the neighbour rule of Bergstra et al. (2011) as Optuna bounds it, with the floors that were
+found to matter: see `bandwidths`.
+
+Not here: which trials are good, which candidate wins. Axes: D columns in the order of `Layout`, c points at
+which a density is evaluated, n kernels.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+from hpspace.suggest.tpe.layout import Layout, Points
+
+_LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
+
+#: An option that is declared impossible but was tried anyway has this probability, so that logs stay finite.
+_TINY = 1e-12
+
+#: Numbers of the largest intermediate array, 16 MB: more points are evaluated in turn.
+_CHUNK = 1 << 21
+
+#: Smallest bandwidth, in units of the prior's quantiles (Watanabe 2023 recommends a floor of this size).
+MIN_BANDWIDTH = 0.03
+
+
+@dataclass(frozen=True)
+class Density:
+    """A mixture's densities at c points.
+
+    Parameters
+    ----------
+    log_joint : float64 array, shape (c,)
+        Log density of each whole point along its active parameters.
+    log_marginals : float64 array, shape (D, c)
+        Log density of each parameter alone; 0 where inactive.
+    """
+
+    log_joint: NDArray[np.float64]
+    log_marginals: NDArray[np.float64]
+
+
+class Parzen:
+    """A weighted mixture of kernels on trials and of the prior.
+
+    Parameters
+    ----------
+    layout : Layout
+        The columns.
+    points : Points
+        The n trials.
+    weights : float64 array, shape (n,)
+        Weight of each trial's kernel.
+    sigma : float64 array, shape (numeric, n)
+        Bandwidths, positive.
+    spread : float64 array, shape (choices,)
+        K e of each choice: a share K e / (1 + K e) of a kernel's probability is spread as declared.
+    prior_weight : float
+        Weight of the prior's kernel, positive.
+
+    Attributes
+    ----------
+    held : float64 array, shape (D, n)
+        Weights of the kernels that have each parameter, else 0.
+    totals : float64 array, shape (D,)
+        Weight behind each marginal, the prior's included.
+    total : float
+        Weight behind the joint density, the prior's included.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        points: Points,
+        weights: NDArray[np.float64],
+        sigma: NDArray[np.float64],
+        spread: NDArray[np.float64],
+        prior_weight: float,
+    ) -> None:
+        self.layout = layout
+        self.points = points
+        self.weights = weights
+        self.prior_weight = prior_weight
+        self.held = points.active * weights
+        self.totals = self.held.sum(axis=1) + prior_weight
+        self.total = float(weights.sum()) + prior_weight
+        self._mu = points.x[: layout.numeric]
+        self._sigma = sigma
+        self._spread = spread
+        self._below = ndtr(-self._mu / sigma)  # normal mass below 0, (numeric, n)
+        self._mass = ndtr((1.0 - self._mu) / sigma) - self._below  # and inside [0, 1]
+
+    @classmethod
+    def fit(
+        cls,
+        layout: Layout,
+        points: Points,
+        weights: NDArray[np.float64],
+        prior_weight: float = 1.0,
+        min_bandwidth: float = MIN_BANDWIDTH,
+    ) -> Parzen:
+        """Return the mixture whose bandwidths and smoothing follow from its own trials.
+
+        Parameters
+        ----------
+        layout : Layout
+            The columns.
+        points : Points
+            The n trials.
+        weights : float64 array, shape (n,)
+            Weight of each trial's kernel.
+        prior_weight : float
+            Weight of the prior's kernel, positive.
+        min_bandwidth : float
+            Smallest bandwidth, in units of the coordinate.
+        """
+        m = layout.numeric
+        floor = bandwidth_floor(layout, points, min_bandwidth)
+        sigma = bandwidths(points.x[:m], points.active[:m], floor)
+        counts = points.active[m:].sum(axis=1)
+        spread = layout.n_options * prior_weight / (counts + 1.0)
+        return cls(layout, points, weights, sigma, spread, prior_weight)
+
+    def narrow(self, point: Points) -> Parzen:
+        """Return a mixture with the kernel of one further point, as narrow as this mixture's narrowest."""
+        sigma = np.full((self.layout.numeric, 1), self._sigma.min(initial=1.0))
+        grid = sigma[self.layout.reals :]
+        np.maximum(grid, 0.5 * (point.high - point.low), out=grid)
+        return Parzen(self.layout, point, np.ones(1), sigma, self._spread, self.prior_weight)
+
+    # ---------------------------------------------------------------- densities
+
+    def at(self, points: Points) -> Density:
+        """Return the mixture's densities at points."""
+        step = max(1, _CHUNK // max(1, len(self.layout.order) * self.points.n))
+        if points.n <= step:
+            return self._at(points)
+        parts = [self._at(points.select(slice(i, i + step))) for i in range(0, points.n, step)]
+        return Density(
+            np.concatenate([part.log_joint for part in parts]),
+            np.concatenate([part.log_marginals for part in parts], axis=1),
+        )
+
+    def _at(self, points: Points) -> Density:
+        log_kernels = self.log_kernels(points)  # (D, c, n)
+        prior = prior_density(self.layout, points)  # (D, c)
+        sums = np.einsum("dcn,dn->dc", np.exp(log_kernels), self.held)
+        marginals = np.log((sums + self.prior_weight * prior) / self.totals[:, None])
+        if not self._complete:  # back off to the marginal where a trial lacks the parameter
+            log_kernels = np.where(self.points.active[:, None, :], log_kernels, marginals[:, :, None])
+        log_prior = np.log(prior)
+        if not points.active.all():
+            absent = ~points.active
+            log_kernels[absent] = 0.0
+            marginals[absent] = 0.0
+            log_prior[absent] = 0.0
+        terms = np.empty((points.n, len(self.weights) + 1))
+        np.add(log_kernels.sum(axis=0), self._log_weights, out=terms[:, :-1])
+        terms[:, -1] = log_prior.sum(axis=0) + math.log(self.prior_weight)
+        return Density(_log_sum_exp(terms) - math.log(self.total), marginals)
+
+    def log_kernels(self, points: Points) -> NDArray[np.float64]:
+        """Return the log of every kernel at every point, shape (D, c, n).
+
+        Entries whose parameter the trial or the point lacks are finite but mean nothing.
+        """
+        layout = self.layout
+        r, m = layout.reals, layout.numeric
+        out = np.empty((len(layout.order), points.n, self.points.n))
+        z = out[:r]
+        np.subtract(points.x[:r, :, None], self._mu[:r, None, :], out=z)
+        z *= self._scale[:r, None, :]
+        z *= z
+        np.subtract(self._log_peak[:r, None, :], z, out=z)
+        if layout.grids:
+            out[r:m] = self._log_bin_masses(points)
+        if m < len(out):
+            self._log_choices(points, out[m:])
+        return out
+
+    def _log_bin_masses(self, points: Points) -> NDArray[np.float64]:
+        """Return the log masses of the points' bins under the grid kernels, shape (grids, c, n)."""
+        part = slice(self.layout.reals, self.layout.numeric)
+        mu, sigma = self._mu[part, None, :], self._sigma[part, None, :]
+        a = (points.low[:, :, None] - mu) / sigma
+        b = (points.high[:, :, None] - mu) / sigma
+        above = a + b > 0  # take the smaller tail: far above the kernel both cdfs round to 1
+        mass = ndtr(np.where(above, -a, b)) - ndtr(np.where(above, -b, a))
+        with np.errstate(divide="ignore"):  # beyond 37 sigma the mass is 0 and the prior's kernel carries on
+            return np.log(mass / self._mass[part, None, :])
+
+    def _log_choices(self, points: Points, out: NDArray[np.float64]) -> None:
+        """Write the log kernels of the choices into `out`, shape (choices, c, n)."""
+        m = self.layout.numeric
+        codes = points.x[m:]  # (choices, c)
+        spread = self._spread[:, None]
+        miss = spread * code_probabilities(self.layout, codes) / (1.0 + spread)
+        hit = miss + 1.0 / (1.0 + spread)
+        same = codes[:, :, None] == self.points.x[m:, None, :]
+        np.copyto(out, np.log(miss)[:, :, None])
+        np.copyto(out, np.log(hit)[:, :, None], where=same)
+
+    @cached_property
+    def _scale(self) -> NDArray[np.float64]:
+        return math.sqrt(0.5) / self._sigma
+
+    @cached_property
+    def _log_peak(self) -> NDArray[np.float64]:
+        return -np.log(self._sigma * self._mass) - _LOG_SQRT_2PI
+
+    @cached_property
+    def _log_weights(self) -> NDArray[np.float64]:
+        return np.log(np.maximum(self.weights, 1e-300))
+
+    @cached_property
+    def _complete(self) -> bool:
+        return bool(self.points.active.all())
+
+    # ---------------------------------------------------------------- sampling
+
+    def sample(self, rng: Generator, size: int) -> NDArray[np.float64]:
+        """Draw points from the joint density.
+
+        Parameters
+        ----------
+        rng : Generator
+            Source of randomness.
+        size : int
+            Number of points.
+
+        Returns
+        -------
+        float64 array, shape (size, D)
+            Coordinates of every column, in the space's order; the activity of the drawn codes is not applied,
+            and a grid's coordinate may lie anywhere in its value's bin.
+        """
+        layout, m = self.layout, self.layout.numeric
+        kernel = self._draw_kernels(rng, size)  # (D, size); n stands for the prior
+        u = rng.random(kernel.shape)
+        drawn = np.empty((size, len(layout.order)))
+        drawn[:, layout.order[:m]] = self._draw_numbers(kernel[:m], u[:m]).T
+        drawn[:, layout.order[m:]] = self._draw_codes(kernel[m:], u[m:]).T
+        return drawn
+
+    def _draw_kernels(self, rng: Generator, size: int) -> NDArray[np.intp]:
+        """Choose a trial for every point, and another for each parameter that it lacks; shape (D, size)."""
+        n = len(self.weights)
+        cumulated = np.append(np.cumsum(self.weights), self.total)
+        chosen = np.searchsorted(cumulated, rng.random(size) * self.total, side="right").clip(max=n)
+        kernel = np.broadcast_to(chosen, (len(self.layout.order), size))
+        if self._complete:
+            return kernel
+        held = np.concatenate([self.points.active, np.ones((len(kernel), 1), dtype=bool)], axis=1)
+        rows, columns = np.nonzero(~np.take_along_axis(held, kernel, axis=1))
+        if len(rows):
+            kernel = kernel.copy()
+            ends = np.cumsum(self.held, axis=1)[rows]  # (missing, n)
+            spots = rng.random(len(rows)) * self.totals[rows]
+            kernel[rows, columns] = (ends <= spots[:, None]).sum(axis=1)
+        return kernel
+
+    def _draw_numbers(self, kernel: NDArray[np.intp], u: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Draw from truncated normals by inversion, shape (numeric, size); the prior is uniform."""
+        n = len(self.weights)
+        prior = kernel == n
+        if n == 0:
+            return u
+        pick = np.where(prior, 0, kernel)
+        below, mass, mu, sigma = (
+            np.take_along_axis(a, pick, axis=1) for a in (self._below, self._mass, self._mu, self._sigma)
+        )
+        x = mu + sigma * ndtri(below + u * mass)
+        return np.where(prior, u, np.clip(x, 0.0, 1.0))
+
+    def _draw_codes(self, kernel: NDArray[np.intp], u: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Draw codes, shape (choices, size): the trial's own, or with the spread probability one as declared."""
+        n, m = len(self.weights), self.layout.numeric
+        keep = np.where(kernel == n, 0.0, (1.0 / (1.0 + self._spread))[:, None])
+        declared = (u - keep) / (1.0 - keep)  # uniform again, given that it is not negative
+        codes = self.layout.codes_at(declared)
+        if n == 0:
+            return codes
+        own = np.take_along_axis(self.points.x[m:], np.where(kernel == n, 0, kernel), axis=1)
+        return np.where(declared < 0, own, codes)
+
+
+def bandwidth_floor(layout: Layout, points: Points, smallest: float) -> NDArray[np.float64]:
+    """Return the smallest bandwidth of each kernel, shape (numeric, n).
+
+    ``max(smallest, (2 + n_d)**-2)``, and at least half the bin of a grid value, below which neighbouring
+    values would hardly ever be tried.
+    """
+    m = layout.numeric
+    counts = points.active[:m].sum(axis=1)
+    floor = np.empty((m, points.n))
+    floor[:] = np.maximum(smallest, (2.0 + counts) ** -2.0)[:, None]
+    grid = floor[layout.reals :]
+    np.maximum(grid, 0.5 * (points.high - points.low), out=grid)
+    return floor
+
+
+def bandwidths(
+    x: NDArray[np.float64], active: NDArray[np.bool_], floor: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the bandwidth of each kernel by the neighbour rule.
+
+    The larger of the gaps to the next smaller and the next larger distinct coordinate among the trials that
+    have the parameter, divided by the number of trials at the same coordinate; the extremes have their inner
+    gap, and a lone coordinate the distance to the farther end of [0, 1]. Clipped to ``[floor, 1]``.
+
+    Parameters
+    ----------
+    x : float64 array, shape (d, n)
+        Coordinates in [0, 1].
+    active : bool array, shape (d, n)
+        Which entries count.
+    floor : float64 array, shape (d, n)
+        Smallest bandwidths.
+
+    Returns
+    -------
+    float64 array, shape (d, n)
+        Bandwidths; those of entries that do not count are 1.
+
+    Examples
+    --------
+    >>> x = np.array([[0.1, 0.4, 0.9, 0.4]])
+    >>> bandwidths(x, np.ones((1, 4), bool), np.full((1, 4), 0.03)).round(3).tolist()
+    [[0.3, 0.25, 0.5, 0.25]]
+    """
+    d, n = x.shape
+    if n == 0 or d == 0:
+        return np.ones((d, n))
+    keyed = x if active.all() else np.where(active, x, 2.0)  # entries that do not count go last
+    rank = np.argsort(keyed, axis=1)
+    ordered = np.take_along_axis(keyed, rank, axis=1)
+    padded = np.empty((d, n + 2))
+    padded[:, 1:-1] = ordered
+    padded[:, 0] = np.nan  # no neighbour
+    padded[:, -1] = np.nan
+    padded[padded == 2.0] = np.nan
+    rise = np.diff(padded, axis=1)  # (d, n + 1); gap before each entry and after the last
+    tied = bool((rise == 0.0).any())
+    sigma = _shared_gaps(rise) if tied else np.fmax(rise[:, :-1], rise[:, 1:])
+    lone = np.isnan(sigma)
+    if lone.any():
+        alone, count = np.fmax(ordered, 1.0 - ordered), np.maximum(active.sum(axis=1), 1)[:, None]
+        sigma = np.where(lone, alone / count, sigma)
+    out = np.empty((d, n))
+    np.put_along_axis(out, rank, sigma, axis=1)
+    np.clip(out, floor, 1.0, out=out)
+    out[~active] = 1.0
+    return out
+
+
+def _shared_gaps(rise: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the larger gap around each run of equal entries, divided by the run's length; shape (d, n)."""
+    d, n = rise.shape[0], rise.shape[1] - 1
+    starts = rise[:, :-1] != 0.0  # the first entry of each run (NaN counts as a rise)
+    ends = rise[:, 1:] != 0.0
+    place = np.arange(n)
+    first = np.maximum.accumulate(np.where(starts, place, 0), axis=1)
+    last = np.minimum.accumulate(np.where(ends, place, n - 1)[:, ::-1], axis=1)[:, ::-1]
+    rows = np.arange(d)[:, None]
+    gap: NDArray[np.float64] = np.fmax(rise[rows, first], rise[rows, last + 1])
+    gap /= last - first + 1
+    return gap
+
+
+def prior_density(layout: Layout, points: Points) -> NDArray[np.float64]:
+    """Return the declared density of each coordinate: 1, the bin's width, or the option's probability; (D, c)."""
+    out = np.ones(points.x.shape)
+    np.subtract(points.high, points.low, out=out[layout.reals : layout.numeric])
+    out[layout.numeric :] = code_probabilities(layout, points.x[layout.numeric :])
+    return out
+
+
+def code_probabilities(layout: Layout, codes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the declared probability of each code, shape (choices, c)."""
+    p: NDArray[np.float64] = np.take_along_axis(layout.p, codes.astype(np.intp), axis=1)
+    return np.maximum(p, _TINY)
+
+
+def _log_sum_exp(terms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the log of the sum of exponentials along the last axis; its largest term is finite."""
+    top: NDArray[np.float64] = terms.max(axis=1)
+    return top + np.log(np.exp(terms - top[:, None]).sum(axis=1))
