@@ -6,16 +6,7 @@ distribution by its registered name; `bind` turns the arguments of a call into a
 
 from __future__ import annotations
 
-from hpspace.dists.base import (
-    REQUIRED,
-    Distribution,
-    Finding,
-    Parameter,
-    build,
-    get,
-    names,
-    register,
-)
+from hpspace.dists.base import REQUIRED, Distribution, Finding, Parameter
 from hpspace.dists.binding import bind
 from hpspace.dists.bounded import BoundedFloat, BoundedInt
 from hpspace.dists.continuous import LogNormal, LogUniform, Normal, Uniform
@@ -23,6 +14,7 @@ from hpspace.dists.discrete import Categorical, Ordinal, RandInt
 from hpspace.dists.forms import Choice, Grid
 from hpspace.dists.lines import Real
 from hpspace.dists.quantized import QLogNormal, QLogUniform, QNormal, QUniform
+from hpspace.dists.registry import build, get, names, register
 
 __all__ = [
     # the concept

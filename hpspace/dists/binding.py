@@ -10,7 +10,8 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hpspace.dists.base import REQUIRED, Finding, Parameter, get
+from hpspace.dists.base import REQUIRED, Finding, Parameter
+from hpspace.dists.registry import get
 
 #: Names that other libraries use for the same arguments.
 SYNONYMS = {

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpspace.dists import checks
-from hpspace.dists.base import Distribution, Finding, register
+from hpspace.dists.base import Distribution, Finding
 from hpspace.dists.forms import ContinuousForm, GridForm
 from hpspace.dists.lattice import Lattice
 from hpspace.dists.lines import UniformLine
+from hpspace.dists.registry import register
 from hpspace.dists.scales import EXPONENTIAL, IDENTITY
 
 

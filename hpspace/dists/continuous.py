@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from hpspace.dists import checks
-from hpspace.dists.base import Distribution, Finding, register
+from hpspace.dists.base import Distribution, Finding
 from hpspace.dists.forms import ContinuousForm
 from hpspace.dists.lines import NormalLine, UniformLine
+from hpspace.dists.registry import register
 from hpspace.dists.scales import EXPONENTIAL, IDENTITY
 
 

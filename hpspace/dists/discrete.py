@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from hpspace.dists import checks
-from hpspace.dists.base import REQUIRED, Distribution, Finding, Parameter, register
-from hpspace.dists.forms import ChoiceForm, GridForm
+from hpspace.dists.base import REQUIRED, Distribution, Finding, Parameter
+from hpspace.dists.choices import ChoiceForm
+from hpspace.dists.forms import GridForm
 from hpspace.dists.lattice import Lattice
 from hpspace.dists.lines import UniformLine
+from hpspace.dists.registry import register
 from hpspace.dists.scales import IDENTITY
 
 #: How far probabilities may be from summing to 1.

@@ -1,13 +1,13 @@
-"""The three forms a distribution can have: continuous, on a grid, or a choice without order.
+"""The forms a distribution can have: continuous, on a grid, or (in `choices.py`) a choice without order.
 
 A form is a line, a scale and perhaps a lattice put together; it holds every formula. The classes that users
 and registries know (`Uniform`, `QLogNormal`, ...) are a name, their arguments and the form these describe,
 nothing else: so a new distribution needs no new formula, and an algorithm asks for the latent kind, never for
 the class.
 
-The fields of a form, of its line and of its lattice are numbers, but every formula of points also works when
-they are arrays: `hpspace.space` stacks the forms of many parameters into one whose fields are rows, and so
-inverts all columns of a matrix in one call.
+The fields of a form, of its line and of its lattice are numbers, but the maps between values and coordinates
+(`quantile`, `unit`, `cdf`, `edges`, ...) also work when they are arrays: `hpspace.space` stacks the forms of
+many parameters into one whose fields are rows, and so converts all columns of a matrix in one call.
 
 Latent kinds: `Real` (a stretch of a line), `Grid` (points with bins on a line), `Choice` (codes with
 probabilities).
@@ -310,104 +310,3 @@ class GridForm:
     def line_quantile(self, u: FloatArray) -> FloatArray:
         """Return the line's quantile."""
         return self.line.quantile(u)
-
-
-@dataclass(frozen=True)
-class ChoiceForm:
-    """Codes 0 to K - 1 with given probabilities and no order.
-
-    Parameters
-    ----------
-    p : tuple of float
-        Probability of each code; scaled to sum to exactly 1.
-    """
-
-    p: tuple[float, ...]
-
-    @cached_property
-    def _masses(self) -> FloatArray:
-        p = np.asarray(self.p, dtype=np.float64)
-        return np.asarray(p / p.sum())
-
-    @cached_property
-    def _upper(self) -> FloatArray:
-        """Upper end of each code's share of the unit interval; the last possible code's is 1."""
-        upper = np.cumsum(self._masses)
-        upper[int(np.flatnonzero(self._masses)[-1]) :] = 1.0
-        return upper
-
-    @property
-    def latent(self) -> Choice:
-        """The probabilities."""
-        return Choice(tuple(self._masses.tolist()))
-
-    @property
-    def size(self) -> int:
-        """Number of codes whose probability is not 0."""
-        return int(np.count_nonzero(self._masses))
-
-    @property
-    def is_log(self) -> bool:
-        """False: codes have no magnitude."""
-        return False
-
-    @property
-    def support(self) -> tuple[float, float]:
-        """Smallest and largest possible code."""
-        possible = np.flatnonzero(self._masses)
-        return float(possible[0]), float(possible[-1])
-
-    def values(self, limit: int | None = None) -> FloatArray:
-        """Return the possible codes, ascending."""
-        return np.flatnonzero(self._masses)[:limit].astype(np.float64)
-
-    def quantile(self, u: FloatArray) -> FloatArray:
-        """Return the code whose share of the unit interval holds u."""
-        code = np.searchsorted(self._upper, u, side="right")
-        return np.asarray(np.minimum(code, self.support[1]), dtype=np.float64)
-
-    def cdf(self, x: FloatArray) -> FloatArray:
-        """Return the total probability of the codes up to x."""
-        code = np.minimum(np.floor(x), len(self.p) - 1.0)
-        upper = self._upper[np.maximum(code, 0.0).astype(np.intp)]
-        return np.where(np.less(code, 0.0), 0.0, upper)
-
-    def contains(self, x: FloatArray) -> BoolArray:
-        """Return whether x is a code of positive probability."""
-        return np.isfinite(self.log_prob(x))
-
-    def log_prob(self, x: FloatArray) -> FloatArray:
-        """Return the log probability of the code; -inf for anything else."""
-        whole = np.isfinite(x) & (np.floor(x) == x) & (np.greater_equal(x, 0)) & (np.less(x, len(self.p)))
-        masses = self._masses[np.where(whole, x, 0.0).astype(np.intp)]
-        possible = whole & (masses > 0.0)
-        return np.where(possible, np.log(np.where(possible, masses, 1.0)), -np.inf)
-
-    def unit(self, x: FloatArray) -> FloatArray:
-        """Return the code itself: a choice has no place in the unit interval."""
-        return x
-
-    def unit_bins(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return NaN twice."""
-        nothing = np.full(np.shape(x), np.nan)
-        return nothing, nothing
-
-    def to_latent(self, x: FloatArray) -> FloatArray:
-        """Return the code itself."""
-        return x
-
-    def from_latent(self, z: FloatArray) -> FloatArray:
-        """Return the code itself."""
-        return z
-
-    def edges(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return NaN twice."""
-        return self.unit_bins(x)
-
-    def line_cdf(self, z: FloatArray) -> NoReturn:
-        """Raise: there is no line."""
-        raise TypeError("a choice has no order, hence no latent line")
-
-    def line_quantile(self, u: FloatArray) -> NoReturn:
-        """Raise: there is no line."""
-        raise TypeError("a choice has no order, hence no latent line")

@@ -20,11 +20,12 @@ from typing import Any
 import numpy as np
 
 from hpspace.dists import checks
-from hpspace.dists.base import Distribution, Finding, register
+from hpspace.dists.base import Distribution, Finding
 from hpspace.dists.continuous import normal_faults
 from hpspace.dists.forms import GridForm
 from hpspace.dists.lattice import Lattice
 from hpspace.dists.lines import NormalLine, UniformLine
+from hpspace.dists.registry import register
 from hpspace.dists.scales import EXPONENTIAL, IDENTITY
 
 

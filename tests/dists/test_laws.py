@@ -362,6 +362,37 @@ def test_only_exponentials_ask_for_a_log_axis(dist):
     assert dist.is_log == ("log" in dist.name or getattr(dist, "log", False))
 
 
+@pytest.mark.parametrize(
+    "members",
+    [
+        [QUniform(0.0, 3.0, 1.0), QUniform(1.0, 10.0, 4.0), RandInt(-4, 3), BoundedFloat(0.0, 0.3, step=0.1)],
+        [QLogUniform(0.0, 4.0, 1.0), BoundedInt(1, 1000, log=True)],
+        [LogUniform(-7.0, 0.0), BoundedFloat(1e-5, 0.1, log=True)],
+        [Normal(0.0, 1.0), Normal(-50.0, 1e-3)],
+    ],
+    ids=lambda members: members[0].name,
+)
+def test_forms_of_one_shape_work_as_columns(members):
+    """One form with arrays as fields gives, column by column, what its members give one by one."""
+
+    def stack(values):
+        if dataclasses.is_dataclass(values[0]):
+            names = [f.name for f in dataclasses.fields(values[0])]
+            return type(values[0])(*(stack([getattr(value, name) for value in values]) for name in names))
+        if isinstance(values[0], tuple):
+            return tuple(stack(list(column)) for column in zip(*values))
+        return np.array(values) if isinstance(values[0], (int, float)) else values[0]
+
+    form, u = stack([dist.form for dist in members]), np.random.default_rng(0).random((50, len(members)))
+    values = form.quantile(u)
+    for column, dist in enumerate(members):
+        own = dist.quantile(u[:, column])
+        np.testing.assert_array_equal(values[:, column], own)
+        np.testing.assert_array_equal(form.unit(values)[:, column], dist.unit(own))
+        np.testing.assert_array_equal(form.cdf(values)[:, column], dist.cdf(own))
+        np.testing.assert_array_equal(form.unit_bins(values)[0][:, column], dist.unit_bins(own)[0])
+
+
 def test_a_choice_has_no_line():
     with pytest.raises(TypeError, match="no order"):
         Categorical((0.5, 0.5)).line_cdf([0.0])
