@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import cloudpickle
-import joblib
+import joblib  # type: ignore[import-untyped]
 import numpy as np
 import pytest
 

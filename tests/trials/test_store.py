@@ -98,14 +98,14 @@ def test_delete_all_empties_the_store_and_goes_on_counting(trials: Trials) -> No
 
 def test_new_documents_are_laid_out_from_their_parts() -> None:
     trials = Trials(exp_key="k")
-    misc = {"tid": 1, "cmd": None, "idxs": {}, "vals": {}}
+    misc: dict[str, Any] = {"tid": 1, "cmd": None, "idxs": {}, "vals": {}}
     (doc,) = trials.new_trial_docs([1], ["spec"], [{"status": "new"}], [misc])
     assert (doc["tid"], doc["spec"], doc["state"], doc["exp_key"]) == (1, "spec", 0, "k")
     assert doc["misc"] is misc and len(trials._dynamic_trials) == 0
 
 
 def test_documents_from_sources_take_over_their_state_and_name_them(trials: Trials) -> None:
-    misc = {"tid": 50, "cmd": None, "idxs": {}, "vals": {}}
+    misc: dict[str, Any] = {"tid": 50, "cmd": None, "idxs": {}, "vals": {}}
     (doc,) = trials.source_trial_docs([50], [None], [{"status": "ok", "loss": 1.0}], [misc], [trials[3]])
     assert (doc["state"], doc["book_time"]) == (2, trials[3]["book_time"])
     assert doc["misc"]["from_tid"] == 3 and doc["tid"] == 50
