@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpspace.trials.document import JOB_STATE_ERROR, JOB_STATE_NAMES, STATUS_OK
+from hpspace.trials.document import JOB_STATE_DONE, JOB_STATE_ERROR, JOB_STATE_NAMES, STATUS_OK
 
 #: Draws from which the probability of being best is estimated, as in Hyperopt: a standard error below 0.016.
 N_PMIN_DRAWS = 1000
@@ -85,12 +85,12 @@ def tally(docs: Sequence[Mapping[str, Any]]) -> str:
     '1 new, 1 done (1 without a usable loss)'
     """
     counts = Counter(doc["state"] for doc in docs)
-    done = next(state for state, name in JOB_STATE_NAMES.items() if name == "done")
-    useless = sum(doc["state"] == done and math.isnan(loss_of(doc["result"])) for doc in docs)
+    useless = sum(doc["state"] == JOB_STATE_DONE and math.isnan(loss_of(doc["result"])) for doc in docs)
     parts = []
     for state, count in sorted(counts.items()):
-        note = f" ({useless} without a usable loss)" if state == done and useless else ""
-        parts.append(f"{count} {JOB_STATE_NAMES.get(state, state)}{note}")
+        note = f" ({useless} without a usable loss)" if state == JOB_STATE_DONE and useless else ""
+        name = "with an error" if state == JOB_STATE_ERROR else JOB_STATE_NAMES.get(state, state)
+        parts.append(f"{count} {name}{note}")
     return ", ".join(parts)
 
 
