@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from hpspace import (
     anneal,
+    atpe,
     base,
     early_stop,
     exceptions,
@@ -78,6 +79,7 @@ __all__ = [
     # algorithms
     "rand",
     "tpe",
+    "atpe",
     "anneal",
     "mix",
     # modules

@@ -1,0 +1,68 @@
+"""History: columns of past trials, appended and updated by the trials layer, read by algorithms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hpspace import compile_space, hp
+from hpspace.history import FAILED, OK, PENDING, History
+
+SPACE = compile_space({"x": hp.uniform("x", 0, 4), "c": hp.choice("c", ["a", {"y": hp.uniform("y", 0, 1)}])})
+
+
+def history_of(rows, losses, kinds):
+    history = History(SPACE)
+    history.append(rows, losses, kinds)
+    return history
+
+
+def test_rows_keep_their_order_and_growth_keeps_rows():
+    history = History(SPACE)
+    for i in range(100):
+        history.append([[i / 25, 0, np.nan]], [float(-i)], [OK])
+    assert len(history) == history.n == 100
+    assert history.values[:, 0].tolist() == [i / 25 for i in range(100)]
+    assert history.order.tolist() == list(range(99, -1, -1))
+
+
+def test_only_ok_rows_have_a_loss_and_a_rank():
+    history = history_of([[1, 0, np.nan]] * 4, [0.5, -9.0, -9.0, 0.25], [OK, FAILED, PENDING, OK])
+    assert history.order.tolist() == [3, 0]
+    assert np.isnan(history.losses[[1, 2]]).all()
+    assert history.failed.tolist() == [False, True, False, False]
+    assert history.pending.tolist() == [False, False, True, False]
+
+
+def test_equal_losses_rank_by_age():
+    assert history_of([[1, 0, np.nan]] * 3, [1.0, 1.0, 1.0], [OK] * 3).order.tolist() == [0, 1, 2]
+
+
+def test_an_update_changes_the_outcome_and_the_rank():
+    history = history_of([[1, 0, np.nan], [2, 0, np.nan]], [0.0, 1.0], [PENDING, OK])
+    version = history.version
+    assert history.order.tolist() == [1]
+    history.update([0], [0.5], [OK])
+    assert history.order.tolist() == [0, 1]
+    assert history.version > version
+
+
+def test_values_outside_the_space_are_unknown_to_it():
+    """Trials of an older, wider space stay in the history, without what this space cannot place."""
+    history = history_of([[9.0, 0, np.nan], [1.0, 7, np.nan]], [0.0, 1.0], [OK, OK])
+    assert np.isnan(history.values[0, 0]) and np.isnan(history.values[1, 1])
+    assert history.values[1, 0] == 1.0
+
+
+def test_keys_count_points_of_every_kind():
+    history = history_of([[1, 0, np.nan], [1, 0, np.nan], [2, 0, np.nan]], [0, 0, 0], [OK, PENDING, FAILED])
+    (key,) = SPACE.keys(np.array([[1, 0, np.nan]]))
+    assert history.keys[key] == 2
+    assert len(history.keys) == 2
+
+
+def test_an_algorithm_cannot_write_to_it():
+    history = history_of([[1, 0, np.nan]], [0.0], [OK])
+    for array in (history.values, history.coords, history.losses, history.kind):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
