@@ -107,6 +107,8 @@ class FMinIter:
     ) -> None:
         self.algo = as_suggest(algo)
         self.domain = domain
+        if getattr(domain, "revisit", False) is None:
+            domain.revisit = False  # a loop knows what to do when a finite space is used up
         self.trials = trials
         self.rstate = rstate
         self.base = base_from(rstate)
@@ -281,12 +283,15 @@ class FMinIter:
         N : int
             At most so many; -1 for all. None is begun after the timeout.
         """
+        stored = len(self.trials._dynamic_trials)
         for done, trial in enumerate(self._queue()):
             if done == N or (done and self._out_of_time()):
                 break
             self._evaluate(trial)
             self._report()
         self.trials.refresh()
+        if len(self.trials._dynamic_trials) != stored:  # the objective has injected results
+            self._best = _or_inf(best_ok_loss(self.trials))
 
     def _evaluate(self, trial: dict[str, Any]) -> None:
         """Run one trial and store how it ended."""

@@ -138,7 +138,7 @@ def test_a_loss_in_a_dict_becomes_a_float(loss):
 def test_status_ok_needs_a_number(loss):
     """The message says which trial, what it was, and what to return."""
     with pytest.raises(
-        InvalidLoss, match="trial 3: objective returned loss=.* with status 'ok'; return a float"
+        InvalidLoss, match=r"trial 3: objective returned loss=.* with status 'ok'; return a float"
     ):
         checked_result({"status": "ok", "loss": loss}, 3)
 
