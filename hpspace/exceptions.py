@@ -61,11 +61,11 @@ class Fault:
 
     def __str__(self) -> str:
         """Render as one line: class, label, place, problem and fix."""
-        place = f" at {self.path}" if self.path else ""
-        who = f"{self.label!r}" if self.label is not None else ""
-        head = f"{self.kind.__name__}: {who}{place}".rstrip()
-        text = f"{head}: {self.problem}" if (who or place) else f"{self.kind.__name__}: {self.problem}"
-        return f"{text}; {self.fix}." if self.fix else f"{text}."
+        who = "" if self.label is None else f"{self.label!r}"
+        place = f"at {self.path}" if self.path else ""
+        where = " ".join(part for part in (who, place) if part)
+        parts = [part for part in (self.kind.__name__, where, self.problem) if part]
+        return ": ".join(parts) + (f"; {self.fix}." if self.fix else ".")
 
 
 class BadSearchSpace(Exception):

@@ -8,6 +8,7 @@ were written (misspelt or missing arguments included) are judged here, where lab
 from __future__ import annotations
 
 import math
+import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
@@ -216,5 +217,14 @@ def warn_suspicious(node: Node) -> None:
         f"[{math.exp(low):.4g}, {top}]. If you meant {low:g} ... {high:g}, write low=log({low:g}), "
         f"high=log({high:g}), or hp.float({label_of(node)!r}, {low:g}, {high:g}, log=True).",
         SuspiciousBounds,
-        stacklevel=2,
+        stacklevel=_callers_level(),
     )
+
+
+def _callers_level() -> int:
+    """Return the stack level of the first caller outside hpspace, so that a warning names the user's line."""
+    package = __name__.partition(".")[0]
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
+        level, frame = level + 1, frame.f_back
+    return level

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Iterable
+from datetime import timedelta
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +99,8 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, float):
         return f"{value:.6g}"
+    if isinstance(value, timedelta):
+        return f"{value.total_seconds():.3g} s"
     return value if isinstance(value, str) else _short.repr(value)
 
 

@@ -183,3 +183,9 @@ def test_a_fault_in_dependent_bounds_is_found_in_the_constant_part():
     fault = only_fault([x, hp.quniform("y", 0, x, q=-1)], InvalidDistribution)
     assert fault.label == "y"
     assert "q" in str(fault)
+
+
+def test_a_warning_about_bounds_names_the_line_that_compiles_the_space():
+    with pytest.warns(SuspiciousBounds) as caught:
+        compile_space(hp.loguniform("lr", 1e-4, 1e-1))
+    assert caught[0].filename == __file__
