@@ -133,6 +133,8 @@ def _run(
             if node in values:
                 stack.pop()
                 continue
+            if len(stack) > room:
+                room = _more_room(root, limit, room)
             if answers and node in answers:
                 values[node] = values[answers[node]]
                 continue
@@ -160,8 +162,6 @@ def _run(
             if missing:
                 missing.reverse()
                 stack += missing
-                if len(stack) > room:
-                    room = _more_room(root, limit, room)
                 continue
             if selects:
                 args += node.args[1:]
