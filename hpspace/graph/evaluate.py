@@ -65,8 +65,7 @@ def evaluate(root: Node, memo: Mapping[Node, Any] | None = None) -> Any:
     ({'x': 1, 'y': ('one', 2)}, {'x': 0, 'y': 'zero'})
     """
     values = dict(memo) if memo else {}  # a copy, which the evaluation fills
-    hook = _refuse_unknown if any(value is GarbageCollected for value in values.values()) else None
-    return _run(root, values, hook)
+    return _run(root, values, _refuse_unknown if _has_unknown(values) else None)
 
 
 def rec_eval(
@@ -106,7 +105,7 @@ def rec_eval(
     """
     if deepcopy_inputs not in (0, 1):
         raise ValueError("deepcopy_inputs should be bool", deepcopy_inputs)
-    hooks: list[Hook] = [_refuse_unknown] if memo else []
+    hooks: list[Hook] = [_refuse_unknown] if memo and _has_unknown(memo) else []
     if deepcopy_inputs:
         hooks.append(_deepcopy)
     if print_trace:
@@ -209,6 +208,11 @@ def _explain(error: Exception, node: Node, log: bool) -> None:
             error.add_note(f"hpspace: scope has no {node.name!r} here; scope.define it in every process")
     if log:
         logger.error("evaluation failed: %r while evaluating\n%s", error, dump(node))
+
+
+def _has_unknown(memo: Mapping[Node, Any]) -> bool:
+    """Whether a memo marks values as unknown; the check of each call's arguments is paid for only then."""
+    return any(value is GarbageCollected for value in memo.values())
 
 
 # -- hooks ---------------------------------------------------------------------------------------------------

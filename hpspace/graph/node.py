@@ -22,10 +22,12 @@ from typing import Literal as OneOf
 
 import numpy as np
 
+from hpspace.graph.syntax import Syntax, operation
+
 _UNKNOWN_LENGTH = "len of pyll.Apply either undefined or unknown"
 
 
-class Node:
+class Node(Syntax):
     """One operation applied to the nodes that are its inputs.
 
     Parameters
@@ -278,76 +280,7 @@ class Node:
         positional = isinstance(index, (int, np.integer)) and not self._keyed
         if positional and self.o_len is not None and not -self.o_len <= index < self.o_len:
             raise IndexError(f"index {index} is out of range: {self!r} has {self.o_len} items")
-        return _op("getitem", self, index)
-
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Node:
-        """Return the expression of calling this expression's value."""
-        from hpspace.graph.build import as_apply
-
-        return Node("call", (self, as_apply(args), as_apply(kwargs)))
-
-    def __add__(self, other: Any) -> Node:
-        return _op("add", self, other)
-
-    def __radd__(self, other: Any) -> Node:
-        return _op("add", other, self)
-
-    def __sub__(self, other: Any) -> Node:
-        return _op("sub", self, other)
-
-    def __rsub__(self, other: Any) -> Node:
-        return _op("sub", other, self)
-
-    def __mul__(self, other: Any) -> Node:
-        return _op("mul", self, other)
-
-    def __rmul__(self, other: Any) -> Node:
-        return _op("mul", other, self)
-
-    def __truediv__(self, other: Any) -> Node:
-        return _op("truediv", self, other)
-
-    def __rtruediv__(self, other: Any) -> Node:
-        return _op("truediv", other, self)
-
-    def __floordiv__(self, other: Any) -> Node:
-        return _op("floordiv", self, other)
-
-    def __rfloordiv__(self, other: Any) -> Node:
-        return _op("floordiv", other, self)
-
-    def __mod__(self, other: Any) -> Node:
-        return _op("mod", self, other)
-
-    def __rmod__(self, other: Any) -> Node:
-        return _op("mod", other, self)
-
-    def __pow__(self, other: Any) -> Node:
-        return _op("pow", self, other)
-
-    def __rpow__(self, other: Any) -> Node:
-        return _op("pow", other, self)
-
-    def __neg__(self) -> Node:
-        return _op("neg", self)
-
-    def __abs__(self) -> Node:
-        return _op("abs", self)
-
-    def __round__(self, ndigits: Any = None) -> Node:
-        return _op("round", self) if ndigits is None else _op("round", self, ndigits)
-
-    def __gt__(self, other: Any) -> Node:
-        return _op("gt", self, other)
-
-    def __ge__(self, other: Any) -> Node:
-        return _op("ge", self, other)
-
-    def __lt__(self, other: Any) -> Node:
-        return _op("lt", self, other)
-
-    def __le__(self, other: Any) -> Node:
-        return _op("le", self, other)
+        return operation("getitem", self, index)
 
 
 @final
@@ -411,10 +344,3 @@ def _length(obj: Any) -> int | None:
         return len(obj)
     except (TypeError, AttributeError, ValueError, NotImplementedError, OverflowError):
         return None
-
-
-def _op(name: str, *operands: Any) -> Node:
-    """Make the node of a pure operator; operands that are no nodes are wrapped."""
-    from hpspace.graph.build import as_apply
-
-    return Node(name, [as_apply(operand) for operand in operands], pure=True)
