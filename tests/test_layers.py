@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 DOORS = {
     "__init__",
     "anneal",
+    "atpe",
     "base",
     "criteria",
     "early_stop",
