@@ -93,7 +93,8 @@ def asarray(a: Any, dtype: Any = None) -> NDArray[Any]:
 @scope.define
 def array_union1(args: Iterable[Any]) -> NDArray[Any]:
     """Return the sorted distinct items of all the sequences in `args`."""
-    return np.unique(np.concatenate([np.asarray(arg).ravel() for arg in args]))
+    arrays = [np.asarray(arg).ravel() for arg in args]
+    return np.unique(np.concatenate(arrays)) if arrays else np.empty(0)
 
 
 @scope.define

@@ -79,6 +79,7 @@ ARRAYS = [
     (lambda: scope.maximum([1, 5], [4, 2]), [4, 5]),
     (lambda: scope.asarray([1, 2]), [1, 2]),
     (lambda: scope.array_union([3, 1], [1, 2]), [1, 2, 3]),
+    (lambda: scope.array_union(), []),
     (lambda: scope.array_union1([[3, 1], [1, 2]]), [1, 2, 3]),
     (lambda: scope.bincount([1, 2, 1]), [0, 2, 1]),
     (lambda: scope.bincount([5, 6, 5], offset=5), [2, 1]),
