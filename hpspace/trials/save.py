@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 from hpspace.trials import records
 from hpspace.trials.changes import Changes
 from hpspace.trials.document import JOB_STATE_RUNNING
+from hpspace.trials.replay import all_documents, load_pickle, replay
 from hpspace.trials.unpicklable import dumps
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ class Journal:
 
     def _difference(self, trials: Trials) -> list[bytes]:
         """Return records of what the file lacks, and take them as written."""
-        docs = _all_documents(trials)
+        docs = all_documents(trials)
         payloads: list[bytes] = []
         if self._broken or len(docs) < len(self._changes):
             self._forget()
@@ -188,7 +189,7 @@ class Journal:
 
     def _take_as_written(self, trials: Trials) -> None:
         """Suppose that the file holds the trials as they are."""
-        docs = _all_documents(trials)
+        docs = all_documents(trials)
         for position, doc in enumerate(docs):
             self._changes.remember(position, doc)
         self._attachments = {name: trials.attachments[name] for name in list(trials.attachments)}
@@ -248,15 +249,17 @@ def load(path: str | os.PathLike[str]) -> Trials:
     where = _absolute(path)
     with where.open("rb") as file:
         header = records.read_header(file)
-        if header is None:
-            return _load_pickle(where)
-        payloads, end = records.read_records(file)
+        payloads, end = records.read_records(file) if header else ([], 0)
     size = where.stat().st_size
+    if header is None:
+        trials = load_pickle(where)
+        trials._journal_mark = Journal(where, None, 0, size)
+        return trials
     if end < size:
         logger.warning(
             "%s ends in a broken record, as a killed writer leaves it: %d bytes", where, size - end
         )
-    trials = _replay(where, payloads)
+    trials = replay(where, payloads)
     journal = Journal(where, header, end, size)
     journal._take_as_written(trials)
     trials._journal_mark = journal
@@ -296,95 +299,12 @@ def load_journal(path: str, journal_id: str) -> Trials:
     return load(where)
 
 
-# -- replaying ---------------------------------------------------------------------------------------------
-
-
-def _replay(path: Path, payloads: Sequence[bytes]) -> Trials:
-    """Make the trials that records describe."""
-    docs: list[dict[str, Any]] = []
-    attachments: dict[str, Any] = {}
-    space: Any = (None, None)
-    opened: tuple[Any, dict[str, Any]] | None = None
-    for kind, *parts in map(_unpickled, payloads):
-        if kind == "open":
-            opened = _unpickled(parts[0])
-        elif kind == "doc":
-            docs[parts[0] : parts[0] + 1] = [_unpickled(parts[1])]
-        elif kind == "attach":
-            attachments[parts[0]] = _unpickled(parts[1])
-        elif kind == "detach":
-            attachments.pop(parts[0], None)
-        elif kind == "clear":
-            docs, attachments = [], {}
-        elif kind == "space":
-            space = parts[0]
-        else:
-            raise ValueError(
-                f"{path}: a record of kind {kind!r}, which this release of hpspace does not know"
-            )
-    if opened is None:
-        raise ValueError(f"{path} holds no trials")
-    return _assembled(opened, docs, attachments, space)
-
-
-def _unpickled(data: bytes) -> Any:
-    return pickle.loads(data)  # noqa: S301  `load` says that a trials file is to be trusted
-
-
-def _assembled(
-    opened: tuple[Any, dict[str, Any]], docs: list[dict[str, Any]], attachments: dict[str, Any], space: Any
-) -> Trials:
-    """Put trials together; a class that could not be saved becomes the plain one."""
-    from hpspace.trials.trials import Trials
-
-    saved_class, state = opened
-    cls: type[Trials] = saved_class if isinstance(saved_class, type) else Trials
-    trials = cls.__new__(cls)
-    trials.__setstate__({**state, "_space": space})
-    there = {doc["tid"]: doc for doc in _all_documents(trials)}  # a subclass may keep documents of its own
-    for doc in docs:
-        if doc["tid"] in there:
-            there[doc["tid"]].update(doc)
-    trials._insert_trial_docs([doc for doc in docs if doc["tid"] not in there])
-    trials.attachments.update(attachments)
-    trials.refresh()
-    return trials
-
-
 def _open_record(trials: Trials) -> bytes:
     """Return the first record: what is needed to make empty trials of the same kind."""
     state = {**trials.__getstate__(), "_dynamic_trials": [], "attachments": {}}
     left_out = ("_trials", "_space")
     kept = {key: value for key, value in state.items() if key not in left_out and key in trials.__dict__}
     return pickle.dumps(("open", dumps((type(trials), kept), "the Trials object")))
-
-
-def _all_documents(trials: Trials) -> list[dict[str, Any]]:
-    """Return the documents of the whole store, of every experiment and in every state."""
-    return trials._dynamic_trials or trials.documents()
-
-
-class _HyperoptUnpickler(pickle.Unpickler):
-    """Reads Hyperopt's pickles as well: its public addresses are ours under another first name."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        first, dot, rest = module.partition(".")
-        return super().find_class(f"hpspace{dot}{rest}" if first == "hyperopt" else module, name)
-
-
-def _load_pickle(path: Path) -> Trials:
-    """Read a plain pickle of trials."""
-    from hpspace.trials.trials import Trials
-
-    with path.open("rb") as file:
-        try:
-            trials = _HyperoptUnpickler(file).load()
-        except (pickle.UnpicklingError, EOFError) as error:
-            raise ValueError(f"{path} holds no trials: {error}") from error
-    if not isinstance(trials, Trials):
-        raise ValueError(f"{path} holds no trials but an object of class {type(trials).__name__}")
-    trials._journal_mark = Journal(path, None, 0, path.stat().st_size)
-    return trials
 
 
 def _absolute(path: str | os.PathLike[str]) -> Path:
