@@ -89,8 +89,8 @@ def tally(docs: Sequence[Mapping[str, Any]]) -> str:
     parts = []
     for state, count in sorted(counts.items()):
         note = f" ({useless} without a usable loss)" if state == JOB_STATE_DONE and useless else ""
-        name = "with an error" if state == JOB_STATE_ERROR else JOB_STATE_NAMES.get(state, state)
-        parts.append(f"{count} {name}{note}")
+        plural = "s" if state == JOB_STATE_ERROR and count > 1 else ""
+        parts.append(f"{count} {JOB_STATE_NAMES.get(state, state)}{plural}{note}")
     return ", ".join(parts)
 
 

@@ -87,7 +87,7 @@ def test_without_a_good_trial_the_error_tells_what_happened(make: Any) -> None:
         _ = trials_from_docs(docs).best_trial
     assert str(caught.value) == (
         "no trial has status 'ok' and a loss that is a number; of 5 trials: 1 new, 2 done (2 without a usable "
-        "loss), 2 with an error; the last error, of trial 4: <class 'ValueError'>: bad kernel"
+        "loss), 2 errors; the last error, of trial 4: <class 'ValueError'>: bad kernel"
     )
 
 

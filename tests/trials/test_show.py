@@ -13,7 +13,7 @@ from hpspace.trials.document import new_document
 def test_the_repr_says_what_a_person_asks_first(trials: Trials, space: CompiledSpace) -> None:
     trials.remember_space(space)
     assert repr(trials).splitlines() == [
-        "Trials: 4 done (2 without a usable loss), 1 with an error",
+        "Trials: 4 done (2 without a usable loss), 1 error",
         "  best loss: 0.25 (trial 3)",
         "  best config: {'model': {'depth': 4, 'kind': 'tree'}, 'x': 0.125}",
     ]
