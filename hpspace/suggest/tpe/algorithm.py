@@ -17,9 +17,8 @@ Nothing is kept between calls but the layout of a space's columns, a pure functi
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal
 from weakref import WeakKeyDictionary
 
@@ -32,16 +31,14 @@ from hpspace.space.batch import Batch
 from hpspace.space.compiled import CompiledSpace
 from hpspace.suggest.base import register, unseen
 from hpspace.suggest.tpe.choose import Chooser, unseen_rows
-from hpspace.suggest.tpe.layout import Layout, Points
+from hpspace.suggest.tpe.evidence import bad_density, good_density
+from hpspace.suggest.tpe.focus import MIN_TRIALS, Focus, draw_focuses, share_of_focused
+from hpspace.suggest.tpe.layout import Layout
 from hpspace.suggest.tpe.parzen import MIN_BANDWIDTH, Parzen
-from hpspace.suggest.tpe.split import Split, root, split, tenth
+from hpspace.suggest.tpe.split import root, split, tenth
 from hpspace.suggest.tpe.startup import stratified
 
 logger = logging.getLogger(__name__)
-
-#: Kernels of the bad density; of more bad trials the nearest to the good ones and a sample of the others are
-#: kept.
-MAX_BAD = 512
 
 _LAYOUTS: WeakKeyDictionary[CompiledSpace, Layout] = WeakKeyDictionary()
 
@@ -102,6 +99,7 @@ class TPE:
     min_bandwidth: float = MIN_BANDWIDTH
     good_weights: Literal["improvement", "uniform"] = "improvement"
     avoid_repeats: bool = True
+    explore_options: float = 15.0
 
     def __post_init__(self) -> None:
         rules = (
@@ -111,6 +109,7 @@ class TPE:
             ("gamma", self.gamma is None or self.gamma > 0, "None or positive"),
             ("joint_weight", 0 <= self.joint_weight <= 1, "between 0 and 1"),
             ("min_bandwidth", 0 < self.min_bandwidth <= 1, "in (0, 1]"),
+            ("explore_options", self.explore_options >= 0, "at least 0"),
             ("good_weights", self.good_weights in ("improvement", "uniform"), "'improvement' or 'uniform'"),
         )
         for name, holds, range_ in rules:
@@ -126,7 +125,9 @@ class TPE:
             batch = self._modelled(space, history, n, rng)
         return unseen(space, history, batch, n, rng)
 
-    def densities(self, space: CompiledSpace, history: History) -> tuple[Parzen, Parzen]:
+    def densities(
+        self, space: CompiledSpace, history: History, among: NDArray[np.bool_] | None = None
+    ) -> tuple[Parzen, Parzen]:
         """Return the density of the good trials and that of all others.
 
         Parameters
@@ -135,6 +136,8 @@ class TPE:
             What to search.
         history : History
             What is known.
+        among : bool array, shape (len(history),), optional
+            Which trials to model, by default all.
 
         Returns
         -------
@@ -142,62 +145,47 @@ class TPE:
             Densities in the space's unit coordinates; the prior where there are no such trials.
         """
         layout = layout_of(space)
-        parts = split(history, self._how_many(), self.good_weights == "improvement")
-        fit = partial(Parzen.fit, layout, prior_weight=self.prior_weight, min_bandwidth=self.min_bandwidth)
-        good = _observed(space, layout, history, parts.good)
-        rows, weights = _thinned(layout, history, parts)
+        parts = split(history, self._how_many(), self.good_weights == "improvement", among)
         if self.verbose:
             logger.debug("tpe: %d good and %d bad trials", len(parts.good), len(parts.bad))
-        return fit(good, parts.weights), fit(_observed(space, layout, history, rows), weights)
+        given = (space, layout, history, parts, self.prior_weight, self.min_bandwidth)
+        return good_density(*given), bad_density(*given)
 
     def _how_many(self) -> Callable[[int], int]:
         return tenth if self.gamma is None else root(self.gamma)
 
     def _modelled(self, space: CompiledSpace, history: History, n: int, rng: Generator) -> Batch:
-        good, bad = self.densities(space, history)
-        passed_over = history.keys if self.avoid_repeats and not history.allow_repeats else ()
-        chooser = Chooser(space, good, bad, self.joint_weight, passed_over)
-        rest = unseen_rows(space, passed_over) if passed_over else None
-        if rest is not None:
-            return Batch(space, chooser.best_of(rest, n))
-        return Batch(space, chooser.best_of_draws(n, self.n_EI_candidates, rng))
+        """Propose n points by the densities; at least one trial is known."""
+        whole = self.densities(space, history)
+        old = history.keys if self.avoid_repeats and not history.allow_repeats else ()
+        rest = unseen_rows(space, old) if old else None
+        taken: set[bytes] = set()
+        rows = []
+        for focus, count in self._plan(space, history, whole[0], n, rng).items():
+            good, bad = whole if focus is None else self._inside(space, history, focus) or whole
+            chooser = Chooser(space, good, bad, self.joint_weight, old, taken, focus)
+            if rest is not None:
+                rows.append(chooser.best_of(rest, count))
+            else:
+                rows.append(chooser.best_of_draws(count, self.n_EI_candidates, rng))
+        return Batch(space, np.concatenate(rows or [np.empty((0, len(space)))]))
 
+    def _plan(
+        self, space: CompiledSpace, history: History, good: Parzen, n: int, rng: Generator
+    ) -> Mapping[Focus | None, int]:
+        """Return how many of n proposals are made inside which option; see `focus`."""
+        layout = layout_of(space)
+        share = share_of_focused(self.explore_options, int(np.count_nonzero(history.kind != PENDING)))
+        choices = layout.order[layout.numeric :]
+        if not len(choices) or share == 0:
+            return {None: n}
+        drawn = space.mask(space.decode(good.sample(rng, n)))
+        return draw_focuses(drawn, choices, share, rng)
 
-def _observed(space: CompiledSpace, layout: Layout, history: History, rows: NDArray[np.intp]) -> Points:
-    """Return rows of a history in the layout's order."""
-    return Points.of(layout, history.coords[rows], space.bins(history.values[rows]))
-
-
-def _thinned(layout: Layout, history: History, parts: Split) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Return the rows of the bad density's kernels, at most `MAX_BAD`, and their weights.
-
-    Half of them are the trials nearest to the good ones: where candidates lie, they decide. The other half is
-    an even sample of the rest over time, each with the weight of the trials it stands for.
-    """
-    rows = parts.bad
-    if len(rows) <= MAX_BAD:
-        return rows, np.ones(len(rows))
-    half = MAX_BAD // 2
-    nearness = np.argpartition(_distance(layout, history.coords, parts), half)
-    near, rest = np.sort(nearness[:half]), np.sort(nearness[half:])
-    sample = rest[(np.arange(half) + 0.5) * len(rest) // half]
-    weights = np.repeat([1.0, len(rest) / half], half)
-    return rows[np.concatenate([near, sample])], weights
-
-
-def _distance(layout: Layout, coords: NDArray[np.float64], parts: Split) -> NDArray[np.float64]:
-    """Return how far each bad trial is from the good ones' mean, shape (b,); a different code counts as 1."""
-    order, m = layout.order, layout.numeric
-    bad, good = coords[parts.bad].T[order], coords[parts.good].T[order]
-    known = good == good
-    centre = np.where(known, good, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-    apart = (bad[:m] - centre[:m, None]) ** 2
-    same = np.zeros(bad[m:].shape)
-    for column in good[m:].T:
-        same += bad[m:] == column[:, None]
-    apart = np.concatenate([apart, 1.0 - same / max(1, good.shape[1])])
-    distance: NDArray[np.float64] = np.where(bad == bad, apart, 0.25).sum(axis=0)
-    return distance
+    def _inside(self, space: CompiledSpace, history: History, focus: Focus) -> tuple[Parzen, Parzen] | None:
+        """Return the densities of the trials that took an option, None if they are too few."""
+        among = focus.holds(history.values)
+        return self.densities(space, history, among) if among.sum() >= MIN_TRIALS else None
 
 
 def layout_of(space: CompiledSpace) -> Layout:

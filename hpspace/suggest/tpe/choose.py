@@ -17,6 +17,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from hpspace.space.compiled import CompiledSpace
+from hpspace.suggest.tpe.focus import Focus
 from hpspace.suggest.tpe.layout import Layout, Points
 from hpspace.suggest.tpe.parzen import Parzen
 from hpspace.suggest.tpe.score import Ranking
@@ -44,39 +45,54 @@ class Chooser:
         See `Ranking`.
     old : container of bytes
         Keys of the points to pass over.
+    taken : set of bytes
+        Keys of the points of this batch, which are passed over as well; those chosen are added.
+    focus : Focus, optional
+        The option that every proposal is to take.
     """
 
     def __init__(
-        self, space: CompiledSpace, good: Parzen, bad: Parzen, joint_weight: float, old: Container[bytes]
+        self,
+        space: CompiledSpace,
+        good: Parzen,
+        bad: Parzen,
+        joint_weight: float,
+        old: Container[bytes],
+        taken: set[bytes],
+        focus: Focus | None = None,
     ) -> None:
         self.space = space
         self.good = good
         self.bad = bad
         self.joint_weight = joint_weight
         self.old = old
+        self.taken = taken
+        self.focus = focus
 
     def best_of(self, values: NDArray[np.float64], n: int) -> NDArray[np.float64]:
-        """Return the n best of the given new points, each chosen as if those before it had turned out bad.
+        """Return the n best of the given points, each chosen as if those before it had turned out bad.
 
         Parameters
         ----------
         values : float64 array, shape (c, D)
-            Raw values, distinct and new; NaN where inactive.
+            Distinct raw values; NaN where inactive.
         n : int
             How many are wanted.
 
         Returns
         -------
-        float64 array, shape (min(n, c), D)
+        float64 array, shape (m, D)
+            n rows, or as many as are new.
         """
         ranking = self._rank(self.space.encode(values), values)
         chosen: list[int] = []
-        while len(chosen) < min(n, len(values)):
-            if chosen:
-                ranking.repel(chosen[-1])
-            scores = ranking.scores.copy()
-            scores[chosen] = -np.inf
-            chosen.append(int(np.argmax(scores)))
+        while len(chosen) < n:
+            order = self._ordered(ranking.scores, values)
+            new = self._first_new(values[order])
+            if new is None:
+                break
+            chosen.append(int(order[new]))
+            ranking.repel(chosen[-1])
         return values[chosen]
 
     def best_of_draws(self, n: int, candidates: int, rng: Generator) -> NDArray[np.float64]:
@@ -98,44 +114,47 @@ class Chooser:
             found.
         """
         drawn = self.good.sample(rng, n * candidates)
+        if self.focus is not None:
+            drawn[:, self.focus.column] = self.focus.code
         values = self.space.mask(self.space.decode(drawn))
         ranking = self._rank(np.where(values == values, drawn, np.nan), values)
-        own: set[bytes] = set()
         rows = np.empty((n, values.shape[1]))
         for i in range(n):
-            group = i * candidates + np.argsort(
-                -ranking.scores[i * candidates : (i + 1) * candidates], kind="stable"
-            )
-            new = self._first_new(values[group], own)
-            rows[i] = (
-                self._moved(drawn[group[0]], values[group[0]], own, rng)
-                if new is None
-                else values[group[new]]
-            )
+            own = slice(i * candidates, (i + 1) * candidates)
+            order = i * candidates + self._ordered(ranking.scores[own], values[own])
+            new = self._first_new(values[order])
+            best = int(order[new or 0])
+            rows[i] = values[best] if new is not None else self._moved(drawn[best], values[best], rng)
             if i + 1 < n:
-                ranking.repel(int(group[new or 0]))
+                ranking.repel(best)
         return rows
+
+    def _ordered(self, scores: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Return the positions of candidates (c,), best first; those that do not take the option come last."""
+        if self.focus is not None:
+            scores = np.where(self.focus.holds(values), scores, -np.inf)
+        return np.argsort(-scores, kind="stable")
 
     def _rank(self, coords: NDArray[np.float64], values: NDArray[np.float64]) -> Ranking:
         points = Points.of(self.good.layout, coords, self.space.bins(values))
         return Ranking(points, self.good, self.bad, self.joint_weight)
 
-    def _first_new(self, rows: NDArray[np.float64], own: set[bytes]) -> int | None:
-        """Return the position of the first row that is neither old nor in `own`, which its key joins."""
+    def _first_new(self, rows: NDArray[np.float64]) -> int | None:
+        """Return the position of the first row that is neither old nor taken, and note that it is taken."""
         for i in range(len(rows)):
             key = self.space.keys(rows[i : i + 1])[0]
-            if key not in self.old and key not in own:
-                own.add(key)
+            if key not in self.old and key not in self.taken:
+                self.taken.add(key)
                 return i
         return None
 
     def _moved(
-        self, drawn: NDArray[np.float64], row: NDArray[np.float64], own: set[bytes], rng: Generator
+        self, drawn: NDArray[np.float64], row: NDArray[np.float64], rng: Generator
     ) -> NDArray[np.float64]:
         """Return a new point near a candidate, given its coordinates (D,) and values (D,); itself if none is found."""
         near = _perturbed(drawn, row == row, self.good.layout, rng)
         rows: NDArray[np.float64] = self.space.mask(self.space.decode(near))
-        new = self._first_new(rows, own)
+        new = self._first_new(rows)
         return row if new is None else rows[new]
 
 

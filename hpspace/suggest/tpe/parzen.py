@@ -118,7 +118,7 @@ class Parzen:
         points: Points,
         weights: NDArray[np.float64],
         prior_weight: float = 1.0,
-        min_bandwidth: float = MIN_BANDWIDTH,
+        min_bandwidth: float | NDArray[np.float64] = MIN_BANDWIDTH,
     ) -> Parzen:
         """Return the mixture whose bandwidths and smoothing follow from its own trials.
 
@@ -132,8 +132,8 @@ class Parzen:
             Weight of each trial's kernel.
         prior_weight : float
             Weight of the prior's kernel, positive.
-        min_bandwidth : float
-            Smallest bandwidth, in units of the coordinate.
+        min_bandwidth : float or float64 array, shape (n,)
+            Smallest bandwidth, in units of the coordinate; an array gives each trial its own.
         """
         m = layout.numeric
         floor = bandwidth_floor(layout, points, min_bandwidth)
@@ -305,7 +305,9 @@ class Parzen:
         return np.where(declared < 0, own, codes)
 
 
-def bandwidth_floor(layout: Layout, points: Points, smallest: float) -> NDArray[np.float64]:
+def bandwidth_floor(
+    layout: Layout, points: Points, smallest: float | NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Return the smallest bandwidth of each kernel, shape (numeric, n).
 
     ``max(smallest, (2 + n_d)**-2)``, and at least half the bin of a grid value, below which neighbouring
@@ -314,7 +316,7 @@ def bandwidth_floor(layout: Layout, points: Points, smallest: float) -> NDArray[
     m = layout.numeric
     counts = points.active[:m].sum(axis=1)
     floor = np.empty((m, points.n))
-    floor[:] = np.maximum(smallest, (2.0 + counts) ** -2.0)[:, None]
+    np.maximum(smallest, ((2.0 + counts) ** -2.0)[:, None], out=floor)
     grid = floor[layout.reals :]
     np.maximum(grid, 0.5 * (points.high - points.low), out=grid)
     return floor
@@ -404,5 +406,6 @@ def code_probabilities(layout: Layout, codes: NDArray[np.float64]) -> NDArray[np
 
 def _log_sum_exp(terms: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the log of the sum of exponentials along the last axis; its largest term is finite."""
-    top: NDArray[np.float64] = terms.max(axis=1)
-    return top + np.log(np.exp(terms - top[:, None]).sum(axis=1))
+    top = terms.max(axis=1)
+    total: NDArray[np.float64] = top + np.log(np.exp(terms - top[:, None]).sum(axis=1))
+    return total

@@ -75,7 +75,12 @@ def root(gamma: float) -> Callable[[int], int]:
     return lambda finished: min(MAX_GOOD, math.ceil(gamma * math.sqrt(finished)))
 
 
-def split(history: History, how_many: Callable[[int], int], weighted: bool) -> Split:
+def split(
+    history: History,
+    how_many: Callable[[int], int],
+    weighted: bool,
+    among: NDArray[np.bool_] | None = None,
+) -> Split:
     """Divide a history into good and bad trials.
 
     Parameters
@@ -86,16 +91,18 @@ def split(history: History, how_many: Callable[[int], int], weighted: bool) -> S
         Number of good trials, given the number of finished ones (failed ones included).
     weighted : bool
         Whether good trials are weighted by their improvement; else they count alike.
+    among : bool array, shape (n,), optional
+        Which rows to divide, by default all; the others are in neither part.
 
     Returns
     -------
     Split
     """
-    order = history.order
-    finished = int(np.count_nonzero(history.kind != PENDING))
+    is_bad = np.ones(len(history), dtype=bool) if among is None else among.copy()
+    order = history.order if among is None else history.order[among[history.order]]
+    finished = int(np.count_nonzero(is_bad & (history.kind != PENDING)))
     n_good = min(len(order), max(1, how_many(finished)))
     good = order[:n_good]
-    is_bad = np.ones(len(history), dtype=bool)
     is_bad[good] = False
     weights = np.ones(n_good)
     if weighted and n_good > 1:
@@ -125,7 +132,7 @@ def improvement_weights(losses: NDArray[np.float64], threshold: float) -> NDArra
 
     Examples
     --------
-    >>> improvement_weights(np.array([1.0, 2.0]), 4.0).tolist()
+    >>> improvement_weights(np.array([1.0, 2.0]), 4.0).round(12).tolist()
     [1.2, 0.8]
     >>> improvement_weights(np.array([3.0, 3.0]), 3.0).tolist()
     [1.0, 1.0]

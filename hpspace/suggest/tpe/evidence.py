@@ -1,0 +1,126 @@
+"""Which past trials become kernels, how heavy and how narrow: from a split of the history to two densities.
+
+Good trials are all kernels of the good density. Bad ones are thinned when there are many, for the cost of a
+proposal should not grow with the history. Failed trials weigh more than merely worse ones and are narrower: a
+failure says that this place is useless, and close to a border between what works and what fails only narrow
+kernels can tell the sides apart. (With an objective that fails on one side of its optimum, 53 % of the last
+40 of 100 proposals failed when failed trials were like any others, 3 % with these constants.)
+
+Called by `tpe.algorithm`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpspace.history import FAILED, History
+from hpspace.space.compiled import CompiledSpace
+from hpspace.suggest.tpe.layout import Layout, Points
+from hpspace.suggest.tpe.parzen import Parzen
+from hpspace.suggest.tpe.split import Split
+
+#: Kernels of the bad density: of more bad trials, the nearest to the good ones and a sample of the others are
+#: kept.
+MAX_BAD = 512
+
+#: Weight of a failed trial's kernel; other bad trials weigh 1.
+FAILED_WEIGHT = 3.0
+
+#: Smallest bandwidth of a failed trial's kernel, in prior quantiles.
+FAILED_BANDWIDTH = 0.005
+
+
+def good_density(
+    space: CompiledSpace,
+    layout: Layout,
+    history: History,
+    parts: Split,
+    prior_weight: float,
+    min_bandwidth: float,
+) -> Parzen:
+    """Return the density of the good trials, the prior if there are none.
+
+    Parameters
+    ----------
+    space, layout, history
+        The space, its layout and its trials.
+    parts : Split
+        Which trials are good.
+    prior_weight, min_bandwidth : float
+        See `Parzen.fit`.
+    """
+    points = _observed(space, layout, history, parts.good)
+    return Parzen.fit(layout, points, parts.weights, prior_weight, min_bandwidth)
+
+
+def bad_density(
+    space: CompiledSpace,
+    layout: Layout,
+    history: History,
+    parts: Split,
+    prior_weight: float,
+    min_bandwidth: float,
+) -> Parzen:
+    """Return the density of the bad trials; parameters as for `good_density`."""
+    rows, weights = thinned(layout, history.coords, parts)
+    failed = history.kind[rows] == FAILED
+    if failed.any():
+        weights = np.where(failed, FAILED_WEIGHT * weights, weights)
+        floor = np.where(failed, min(FAILED_BANDWIDTH, min_bandwidth), min_bandwidth)
+        return Parzen.fit(layout, _observed(space, layout, history, rows), weights, prior_weight, floor)
+    return Parzen.fit(layout, _observed(space, layout, history, rows), weights, prior_weight, min_bandwidth)
+
+
+def _observed(space: CompiledSpace, layout: Layout, history: History, rows: NDArray[np.intp]) -> Points:
+    """Return rows of a history in the layout's order."""
+    return Points.of(layout, history.coords[rows], space.bins(history.values[rows]))
+
+
+def thinned(
+    layout: Layout, coords: NDArray[np.float64], parts: Split
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return the rows of the bad density's kernels, at most `MAX_BAD`, and their weights.
+
+    Half of them are the trials nearest to the good ones: where candidates lie, they decide. The other half is
+    an even sample of the rest over time, each with the weight of the trials that it stands for.
+
+    Parameters
+    ----------
+    layout : Layout
+        The columns.
+    coords : float64 array, shape (n, D)
+        Coordinates of all trials, in the space's order.
+    parts : Split
+        Which are good and bad.
+
+    Returns
+    -------
+    rows : int array
+        Positions, in order of insertion within each half.
+    weights : float64 array
+        Their weights, which sum to the number of bad trials.
+    """
+    if len(parts.bad) <= MAX_BAD:
+        return parts.bad, np.ones(len(parts.bad))
+    half = MAX_BAD // 2
+    by_distance = np.argpartition(_distance(layout, coords, parts), half)
+    near, rest = np.sort(by_distance[:half]), np.sort(by_distance[half:])
+    sample = rest[(2 * np.arange(half) + 1) * len(rest) // (2 * half)]
+    weights = np.repeat([1.0, len(rest) / half], half)
+    return parts.bad[np.concatenate([near, sample])], weights
+
+
+def _distance(layout: Layout, coords: NDArray[np.float64], parts: Split) -> NDArray[np.float64]:
+    """Return how far each bad trial is from the good ones' mean, shape (b,); a code counts by how rare it is there."""
+    order, m = layout.order, layout.numeric
+    bad, good = coords[parts.bad].T[order], coords[parts.good].T[order]
+    known = good == good
+    centre = np.where(known, good, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    apart = (bad[:m] - centre[:m, None]) ** 2
+    same = np.zeros(bad[m:].shape)
+    for column in good[m:].T:
+        same += bad[m:] == column[:, None]
+    apart = np.concatenate([apart, 1.0 - same / max(1, good.shape[1])])
+    distance: NDArray[np.float64] = np.where(bad == bad, apart, 0.25).sum(axis=0)
+    return distance

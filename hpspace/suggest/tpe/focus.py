@@ -1,0 +1,82 @@
+"""Proposals that give one option of a choice a chance of its own.
+
+Left to itself, the ratio of densities soon prefers the option whose first trials were lucky, and the trials
+that this brings make it look better still: on a problem whose better option needs other values of a shared
+parameter, a third of the searches never came back. So a share of the proposals is made inside one option:
+drawn from the good density, so that promising options come up more often, and modelled by the trials that
+took it alone, so that its best trials are good ones even if those of another option are better. The share
+falls with the number of trials, for the question which option to take is settled before that of how far to
+tune it.
+
+Called by `tpe.algorithm`. Only which option is decided here, not what is proposed in it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+#: An option needs this many trials for a model of its own.
+MIN_TRIALS = 4
+
+
+class Focus(NamedTuple):
+    """One option of one choice."""
+
+    #: Column of the choice.
+    column: int
+    #: Code of the option.
+    code: float
+
+    def holds(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return which rows (n, D) take the option, shape (n,)."""
+        taken: NDArray[np.bool_] = values[:, self.column] == self.code
+        return taken
+
+
+def share_of_focused(explore_options: float, finished: int) -> float:
+    """Return the share of proposals that are made inside one option.
+
+    Examples
+    --------
+    >>> [share_of_focused(15.0, n) for n in (10, 30, 150)]
+    [1.0, 0.5, 0.1]
+    """
+    return min(1.0, explore_options / max(1, finished))
+
+
+def draw_focuses(
+    rows: NDArray[np.float64], choices: NDArray[np.intp], share: float, rng: Generator
+) -> Counter[Focus | None]:
+    """Decide for n proposals whether they focus on an option, and on which.
+
+    Parameters
+    ----------
+    rows : float64 array, shape (n, D)
+        A draw from the good density for each proposal, NaN where inactive; its options are those that come
+        up.
+    choices : int array
+        Columns of the choices.
+    share : float
+        Probability that a proposal focuses on an option at all.
+    rng : Generator
+        Source of randomness.
+
+    Returns
+    -------
+    Counter
+        How many proposals each focus has; None for no focus.
+    """
+    plan: Counter[Focus | None] = Counter()
+    for row in rows:
+        active = choices[row[choices] == row[choices]]
+        if not len(active) or rng.random() >= share:
+            plan[None] += 1
+        else:
+            column = int(rng.choice(active))
+            plan[Focus(column, float(row[column]))] += 1
+    return plan
