@@ -138,7 +138,7 @@ class History:
         kinds : array_like of int, shape (m,)
             `OK`, `FAILED` or `PENDING`.
         """
-        rows = np.asarray(values, dtype=np.float64).reshape(-1, len(self.space))
+        rows = np.asarray(values, dtype=np.float64).reshape(np.size(losses), len(self.space))
         start, stop = self._n, self._n + len(rows)
         self._reserve(stop)
         rows = self.space.known(rows)

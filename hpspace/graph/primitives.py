@@ -92,9 +92,10 @@ class SymbolTable:
         self._primitives: dict[str, Primitive] = {}
         #: Function of each name.
         self._impls: dict[str, Callable[..., Any]] = {}
-        #: Names of the lazy operations, and of those that draw random numbers.
+        #: Names of the lazy operations.
         self._lazy: set[str] = set()
-        self._stochastic: set[str] = set()
+        #: Names of the operations that draw random numbers when they are given a keyword ``rng``.
+        self.drawing: set[str] = set()
 
     # -- reading ---------------------------------------------------------------------------------------------
 
@@ -128,7 +129,7 @@ class SymbolTable:
         if primitive.lazy:
             self._lazy.add(name)
         if primitive.stochastic:
-            self._stochastic.add(name)
+            self.drawing.add(name)
 
     def define(self, f: F, o_len: int | None = None, pure: bool = False) -> F:
         """Register the function `f` under its ``__name__`` and return it unchanged.
@@ -197,7 +198,7 @@ class SymbolTable:
         del self._primitives[name]
         del self._impls[name]
         self._lazy.discard(name)
-        self._stochastic.discard(name)
+        self.drawing.discard(name)
 
     # -- importing -------------------------------------------------------------------------------------------
 

@@ -112,7 +112,7 @@ scope.define_stochastic(choice)
 scope.define_stochastic(one_of)
 
 #: Names of the operations that draw: what Hyperopt calls implicitly stochastic.
-implicit_stochastic_symbols: set[str] = {*dists.names(), "choice", "one_of"}
+implicit_stochastic_symbols: set[str] = scope.drawing
 
 
 def implicit_stochastic(fn: Callable[..., Any]) -> Callable[..., Any]:

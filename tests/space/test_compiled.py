@@ -183,3 +183,21 @@ def test_arithmetic_and_defined_functions():
 def test_the_repr_says_how_large_it_is():
     assert repr(compile_space(hp.randint("r", 3))) == "<CompiledSpace: 1 parameters, 3 configurations>"
     assert "infinitely many" in repr(compile_space(PIPELINE))
+
+
+def test_a_users_own_draw_is_sampled_and_refused_in_a_search_without_a_label():
+    """`implicit_stochastic` below `scope.define` declares that a function takes ``rng``."""
+    from hpspace.exceptions import UnlabelledDraw
+    from hpspace.pyll.stochastic import implicit_stochastic, sample
+
+    @scope.define
+    @implicit_stochastic
+    def dice(sides, rng=None, size=None):
+        return int(rng.integers(1, sides + 1))
+
+    try:
+        assert sample({"d": scope.dice(6)}, rng=0)["d"] in range(1, 7)
+        with pytest.raises(UnlabelledDraw):
+            compile_space(scope.dice(6))
+    finally:
+        scope.undefine("dice")
