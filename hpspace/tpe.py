@@ -33,6 +33,7 @@ def suggest(
     min_bandwidth: float = TPE.min_bandwidth,
     good_weights: Literal["improvement", "uniform"] = TPE.good_weights,
     avoid_repeats: bool = TPE.avoid_repeats,
+    explore_options: float = TPE.explore_options,
 ) -> list[dict[str, Any]]:
     """Propose what good trials have and others do not; see `hpspace.suggest.tpe.algorithm.TPE`."""
     return bridge.suggest(
@@ -46,6 +47,7 @@ def suggest(
             min_bandwidth=min_bandwidth,
             good_weights=good_weights,
             avoid_repeats=avoid_repeats,
+            explore_options=explore_options,
         ),
         new_ids,
         domain,

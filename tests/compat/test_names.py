@@ -57,7 +57,8 @@ def test_a_name_that_is_gone_would_be_noticed():
 )
 def test_fmin_stays_the_function(statement):
     """`hpspace.fmin` is the function and `hpspace.fmin` is a module: both, whatever is imported in which order."""
-    program = f"{statement if 'reload' not in statement else 'import hpspace'}\n{statement}\nimport hpspace\nassert callable(hpspace.fmin)"
+    lines = ["import hpspace", statement, "import hpspace", "assert callable(hpspace.fmin)"]
+    program = "\n".join(lines if "reload" in statement else lines[1:])
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
