@@ -78,8 +78,9 @@ class BadSearchSpace(Exception):
 
     Examples
     --------
-    >>> str(BadSearchSpace(Fault(InvalidDistribution, "low must be less than high", "x", 'space["x"]')))
-    'InvalidDistribution: \\'x\\' at space["x"]: low must be less than high.'
+    >>> fault = Fault(InvalidDistribution, "low must be less than high", "x", 'space["x"]')
+    >>> print(BadSearchSpace(fault))
+    InvalidDistribution: 'x' at space["x"]: low must be less than high.
     """
 
     @property

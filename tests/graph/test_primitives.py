@@ -105,7 +105,7 @@ def test_a_stochastic_function_is_marked(table):
     assert table.dice.stochastic
     assert table.dice().pure is False
     table.undefine("dice")
-    assert not table._stochastic
+    assert not table.drawing
 
 
 def test_an_unknown_name_offers_near_ones():
