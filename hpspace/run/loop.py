@@ -20,25 +20,20 @@ import logging
 import math
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from hpspace.run.bridge import as_suggest, history_of
-from hpspace.run.clock import coarse_utcnow
-from hpspace.run.ctrl import Ctrl
+from hpspace.run import turn
+from hpspace.run.bridge import as_suggest, history_of, space_of
 from hpspace.run.domain import DOMAIN_ATTACHMENT, Domain
 from hpspace.run.progress import Silence, callback_from
 from hpspace.run.seeds import base_from, seed_for
 from hpspace.run.stopping import best_ok_loss
 from hpspace.trials.document import (
-    JOB_STATE_CANCEL,
     JOB_STATE_DONE,
-    JOB_STATE_ERROR,
     JOB_STATE_NEW,
     JOB_STATE_RUNNING,
     STATUS_OK,
-    spec_from_misc,
 )
 from hpspace.trials.save import Journal
 
@@ -105,6 +100,8 @@ class FMinIter:
         early_stop_fn: Callable[..., Any] | None = None,
         trials_save_file: str = "",
     ) -> None:
+        if max_queue_len < 1:
+            raise ValueError(f"max_queue_len={max_queue_len!r}: at least one trial must fit into the queue")
         self.algo = as_suggest(algo)
         self.domain = domain
         if getattr(domain, "revisit", False) is None:
@@ -129,7 +126,7 @@ class FMinIter:
         self._warned_nan = False
         self._best = math.inf
         self._display: Any = Silence()
-        self._shown = 0  # finished trials that the display knows of
+        self._done = self._shown = 0  # finished trials, and those that the display knows of
         if self.asynchronous:
             self._publish_domain()
 
@@ -147,16 +144,18 @@ class FMinIter:
         """
         self.trials.refresh()
         self._stopped = self._exhausted = False
-        self._best = _or_inf(best_ok_loss(self.trials))
-        self._shown = self._count(JOB_STATE_DONE)
+        self._read_outcomes()
+        self._shown = self._done
         with self.progress_callback(self._shown, self.max_evals) as self._display:
             self._take_turns(N, block_until_done)
             if self.asynchronous and block_until_done:
                 self.block_until_done()
+                self._read_outcomes()
                 self._report()
         self._display = Silence()
-        if self._stopped and not self.asynchronous:
-            self._cancel_queue()
+        # What a limit has kept from being evaluated is cancelled, so that every visible trial is complete.
+        if self._stopped and not self.asynchronous and turn.cancel_queued(self.trials):
+            self._settle()
         self.trials.refresh()
 
     def _take_turns(self, n: int, block_until_done: bool) -> None:
@@ -170,7 +169,7 @@ class FMinIter:
             if self.asynchronous:
                 time.sleep(self.poll_interval_secs)
                 self.trials.refresh()
-                self._best = _or_inf(best_ok_loss(self.trials))
+                self._read_outcomes()
             else:
                 self.serial_evaluate()
             self._save()
@@ -181,7 +180,7 @@ class FMinIter:
         """Whether a queued trial is to be evaluated, or a running one to be waited for."""
         if self.asynchronous:
             return block_until_done and self._count([JOB_STATE_NEW, JOB_STATE_RUNNING]) > 0
-        return bool(self._queue())
+        return bool(turn.queued(self.trials))
 
     def exhaust(self) -> FMinIter:
         """Run until there are `max_evals` trials or another reason to stop.
@@ -216,12 +215,12 @@ class FMinIter:
 
     def _fill_queue(self, wanted: int) -> int:
         """Ask the algorithm until the queue is full or `wanted` trials were added; return how many were."""
+        if wanted <= 0 or self._exhausted:
+            return 0
+        room = min(wanted, self.max_queue_len - self._count(JOB_STATE_NEW))
         added = 0
-        while added < wanted and not self._exhausted and not self.is_cancelled:
-            room = self.max_queue_len - self._count(JOB_STATE_NEW)
-            if room <= 0:
-                break
-            docs = self._ask_algorithm(min(room, wanted - added))
+        while added < room and not self._exhausted and not self.is_cancelled:
+            docs = self._ask_algorithm(room - added)
             if docs:
                 self.trials.insert_trial_docs(docs)
                 self.trials.refresh()
@@ -241,37 +240,15 @@ class FMinIter:
 
     def _log_exhausted(self) -> None:
         """Say that a finite space is used up, if that is why the algorithm gave nothing."""
-        size = self.domain.space.cardinality()
-        known = len(history_of(self.trials, self.domain.space).keys)
+        space = space_of(self.domain)
+        size = space.cardinality()
+        known = len(history_of(self.trials, space).keys)
         if known >= size:
             logger.info(
                 "all %d configurations of the space were evaluated: the run ends",
                 size,
                 extra={"action": "space_exhausted", "configurations": size},
             )
-
-    def _queue(self) -> list[dict[str, Any]]:
-        """Documents in state NEW, of this experiment."""
-        exp_key = getattr(self.trials, "_exp_key", None)
-        return [
-            doc
-            for doc in self.trials._dynamic_trials
-            if doc["state"] == JOB_STATE_NEW and (exp_key is None or doc["exp_key"] == exp_key)
-        ]
-
-    def _cancel_queue(self) -> None:
-        """Cancel what a limit has kept from being evaluated, so that every visible trial is complete."""
-        queue = self._queue()
-        for doc in queue:
-            _move(doc, JOB_STATE_CANCEL)
-        if queue:
-            logger.info(
-                "%d queued trials were cancelled",
-                len(queue),
-                extra={"action": "queue_cancelled", "n": len(queue)},
-            )
-            self.trials.refresh()
-            self._save()
 
     # ---------------------------------------------------------------- evaluating
 
@@ -284,51 +261,47 @@ class FMinIter:
             At most so many; -1 for all. None is begun after the timeout.
         """
         stored = len(self.trials._dynamic_trials)
-        for done, trial in enumerate(self._queue()):
+        for done, trial in enumerate(turn.queued(self.trials)):
             if done == N or (done and self._out_of_time()):
                 break
+            if done:
+                self._save()  # a long queue must not be lost with the process
             self._evaluate(trial)
             self._report()
         self.trials.refresh()
         if len(self.trials._dynamic_trials) != stored:  # the objective has injected results
-            self._best = _or_inf(best_ok_loss(self.trials))
+            self._read_outcomes()
 
     def _evaluate(self, trial: dict[str, Any]) -> None:
-        """Run one trial and store how it ended."""
-        _move(trial, JOB_STATE_RUNNING)
-        trial["book_time"] = trial["refresh_time"]
+        """Run one trial; what it raises goes on, with everything saved, unless exceptions are caught."""
         try:
-            point = spec_from_misc(trial["misc"])
-            result = self.domain.evaluate(point, Ctrl(self.trials, current_trial=trial))
-        except Exception as error:
-            trial["misc"]["error"] = (str(type(error)), str(error))
-            trial["misc"]["traceback"] = traceback.format_exc()
-            _move(trial, JOB_STATE_ERROR)
-            logger.error("trial %s failed: %r", trial["tid"], error, extra=_event("trial_error", trial))
-            if not self.catch_eval_exceptions:
-                self._settle()
-                raise
-        except BaseException:  # KeyboardInterrupt and its kind: leave everything consistent, then go
-            _move(trial, JOB_STATE_CANCEL)
-            logger.warning("trial %s was interrupted", trial["tid"], extra=_event("trial_cancelled", trial))
+            error = turn.evaluate(self.domain, self.trials, trial)
+        except BaseException:
             self._settle()
             raise
-        else:
-            trial["result"] = result
-            _move(trial, JOB_STATE_DONE)
+        if error is None:
             self._note_result(trial)
+        elif not self.catch_eval_exceptions:
+            self._settle()
+            raise error
 
     def _settle(self) -> None:
-        """Bring trials and save file up to date before an exception leaves the loop."""
+        """Bring trials and save file up to date."""
         self.trials.refresh()
         self._save()
 
+    def _read_outcomes(self) -> None:
+        """Count finished trials and find the best loss anew; what `_note_result` keeps up to date."""
+        best = best_ok_loss(self.trials)
+        self._best = math.inf if best is None else best
+        self._done = self._count(JOB_STATE_DONE)
+
     def _note_result(self, trial: dict[str, Any]) -> None:
-        """Remember the best loss; log the result, and the first NaN as a warning."""
-        loss = trial["result"].get("loss")
-        logger.debug("trial %s finished: loss %s", trial["tid"], loss, extra=_event("trial_done", trial))
+        """Count a finished trial, remember the best loss, and warn of the first NaN."""
+        self._done += 1
         if trial["result"]["status"] != STATUS_OK:
             return
+        loss = trial["result"]["loss"]
         if loss < self._best:
             self._best = loss
         if math.isnan(loss) and not self._warned_nan:
@@ -336,7 +309,7 @@ class FMinIter:
             logger.warning(
                 "trial %s: the loss is NaN; such trials count as failed and are never the best",
                 trial["tid"],
-                extra=_event("nan_loss", trial),
+                extra=turn.event("nan_loss", trial),
             )
 
     # ---------------------------------------------------------------- stopping and reporting
@@ -373,12 +346,11 @@ class FMinIter:
 
     def _report(self) -> None:
         """Tell the display of newly finished trials."""
-        done = self._count(JOB_STATE_DONE)
-        if done > self._shown:
+        if self._done > self._shown:
             if self._best < math.inf:
                 self._display.postfix = f"best loss: {self._best}"
-            self._display.update(done - self._shown)
-            self._shown = done
+            self._display.update(self._done - self._shown)
+            self._shown = self._done
 
     def _count(self, states: Any) -> int:
         return int(self.trials.count_by_state_unsynced(states))
@@ -399,17 +371,3 @@ class FMinIter:
 
 
 FMinIter.__module__ = "hpspace.fmin"  # the public address
-
-
-def _move(trial: dict[str, Any], state: int) -> None:
-    """Put a trial into a state, now."""
-    trial["state"] = state
-    trial["refresh_time"] = coarse_utcnow()
-
-
-def _event(action: str, trial: dict[str, Any]) -> dict[str, Any]:
-    return {"action": action, "tid": trial["tid"]}
-
-
-def _or_inf(loss: float | None) -> float:
-    return math.inf if loss is None else loss

@@ -81,6 +81,12 @@ def test_queue_length_is_what_the_algorithm_is_asked_for():
     assert asked == [[0, 1, 2], [3, 4, 5], [6]]
 
 
+def test_a_queue_must_hold_a_trial():
+    """Hyperopt loops for ever with max_queue_len=0."""
+    with pytest.raises(ValueError, match="max_queue_len=0"):
+        search(max_queue_len=0)
+
+
 def test_an_answer_shorter_than_asked_is_fine():
     """One trial for each call, as Hyperopt's tpe: the other ids are spent."""
 

@@ -34,6 +34,19 @@ def test_the_file_is_up_to_date_after_every_turn(tmp_path):
     assert found == [0, 1, 2, 3, 4]
 
 
+def test_a_long_queue_is_saved_trial_by_trial(tmp_path):
+    """Points are one queue: a kill in the middle must not cost those that were evaluated."""
+    path = tmp_path / "file"
+    found = []
+
+    def fn(config):
+        found.append(sum(loss is not None for loss in Trials.load(path).losses()))
+        return config["x"]
+
+    search(path, fn, 0, points_to_evaluate=[{"x": k / 4, "c": 0} for k in range(4)])
+    assert found == [0, 1, 2, 3]
+
+
 @pytest.mark.parametrize(
     ("error", "state"), [(KeyboardInterrupt, JOB_STATE_CANCEL), (ValueError, JOB_STATE_ERROR)]
 )

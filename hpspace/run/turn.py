@@ -1,0 +1,131 @@
+"""What happens to one trial's document while it is evaluated here, and to those that wait.
+
+A trial's way::
+
+    NEW ──► RUNNING ──► DONE     the objective returned a result
+                   ├──► ERROR    it raised: misc["error"] and misc["traceback"] say what
+                   └──► CANCEL   it was interrupted, as from the keyboard
+
+Each function leaves the document consistent, whatever is raised. Called by `run.loop`; refreshing the trials and
+saving them is the loop's business.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from typing import Any
+
+from hpspace.run.clock import coarse_utcnow
+from hpspace.run.ctrl import Ctrl
+from hpspace.trials.document import (
+    JOB_STATE_CANCEL,
+    JOB_STATE_DONE,
+    JOB_STATE_ERROR,
+    JOB_STATE_NEW,
+    JOB_STATE_RUNNING,
+    spec_from_misc,
+)
+
+logger = logging.getLogger(__name__)
+
+
+def queued(trials: Any) -> list[dict[str, Any]]:
+    """Return the documents in state NEW, of the trials' own experiment.
+
+    Parameters
+    ----------
+    trials : Trials
+        Where to look, among trials of every state.
+
+    Returns
+    -------
+    list of dict
+        In order of insertion.
+    """
+    exp_key = getattr(trials, "_exp_key", None)
+    return [
+        doc
+        for doc in trials._dynamic_trials
+        if doc["state"] == JOB_STATE_NEW and (exp_key is None or doc["exp_key"] == exp_key)
+    ]
+
+
+def cancel_queued(trials: Any) -> int:
+    """Cancel the documents in state NEW.
+
+    Parameters
+    ----------
+    trials : Trials
+        Whose.
+
+    Returns
+    -------
+    int
+        How many there were.
+    """
+    queue = queued(trials)
+    for doc in queue:
+        _move(doc, JOB_STATE_CANCEL)
+    if queue:
+        logger.info(
+            "%d queued trials were cancelled",
+            len(queue),
+            extra={"action": "queue_cancelled", "n": len(queue)},
+        )
+    return len(queue)
+
+
+def evaluate(domain: Any, trials: Any, trial: dict[str, Any]) -> Exception | None:
+    """Evaluate one trial and store in its document how it ended.
+
+    Parameters
+    ----------
+    domain : Domain
+        The objective.
+    trials : Trials
+        For the objective's Ctrl.
+    trial : dict
+        The document, in state NEW.
+
+    Returns
+    -------
+    Exception or None
+        What the objective raised.
+
+    Raises
+    ------
+    BaseException
+        KeyboardInterrupt and its kind propagate, after the trial was cancelled.
+    """
+    _move(trial, JOB_STATE_RUNNING)
+    trial["book_time"] = trial["refresh_time"]
+    try:
+        result = domain.evaluate(spec_from_misc(trial["misc"]), Ctrl(trials, current_trial=trial))
+    except Exception as error:  # noqa: BLE001 - whatever a user's function raises is this trial's outcome
+        trial["misc"]["error"] = (str(type(error)), str(error))
+        trial["misc"]["traceback"] = traceback.format_exc()
+        _move(trial, JOB_STATE_ERROR)
+        logger.error("trial %s raised %r", trial["tid"], error, extra=event("trial_error", trial))
+        return error
+    except BaseException:
+        _move(trial, JOB_STATE_CANCEL)
+        logger.warning("trial %s was interrupted", trial["tid"], extra=event("trial_cancelled", trial))
+        raise
+    trial["result"] = result
+    _move(trial, JOB_STATE_DONE)
+    logger.debug(
+        "trial %s finished: loss %s", trial["tid"], result.get("loss"), extra=event("trial_done", trial)
+    )
+    return None
+
+
+def event(action: str, trial: dict[str, Any]) -> dict[str, Any]:
+    """Return what a log record says of a trial."""
+    return {"action": action, "tid": trial["tid"]}
+
+
+def _move(trial: dict[str, Any], state: int) -> None:
+    """Put a trial into a state, now."""
+    trial["state"] = state
+    trial["refresh_time"] = coarse_utcnow()
