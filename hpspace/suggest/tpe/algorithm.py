@@ -17,7 +17,8 @@ Nothing is kept between calls but the layout of a space's columns, a pure functi
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 from weakref import WeakKeyDictionary
@@ -172,15 +173,16 @@ class TPE:
 
     def _plan(
         self, space: CompiledSpace, history: History, good: Parzen, n: int, rng: Generator
-    ) -> Mapping[Focus | None, int]:
+    ) -> Counter[Focus | None]:
         """Return how many of n proposals are made inside which option; see `focus`."""
         layout = layout_of(space)
         share = share_of_focused(self.explore_options, int(np.count_nonzero(history.kind != PENDING)))
         choices = layout.order[layout.numeric :]
-        if not len(choices) or share == 0:
-            return {None: n}
-        drawn = space.mask(space.decode(good.sample(rng, n)))
-        return draw_focuses(drawn, choices, share, rng)
+        focused = int((rng.random(n) < share).sum()) if len(choices) else 0
+        plan: Counter[Focus | None] = Counter({None: n - focused})
+        if focused:
+            plan += draw_focuses(space.mask(space.decode(good.sample(rng, focused))), choices, rng)
+        return +plan
 
     def _inside(self, space: CompiledSpace, history: History, focus: Focus) -> tuple[Parzen, Parzen] | None:
         """Return the densities of the trials that took an option, None if they are too few."""

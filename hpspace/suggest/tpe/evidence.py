@@ -118,9 +118,8 @@ def _distance(layout: Layout, coords: NDArray[np.float64], parts: Split) -> NDAr
     known = good == good
     centre = np.where(known, good, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
     apart = (bad[:m] - centre[:m, None]) ** 2
-    same = np.zeros(bad[m:].shape)
-    for column in good[m:].T:
-        same += bad[m:] == column[:, None]
-    apart = np.concatenate([apart, 1.0 - same / max(1, good.shape[1])])
+    shares = (good[m:, None, :] == np.arange(layout.p.shape[1])[:, None]).sum(axis=2) / max(1, good.shape[1])
+    codes = np.where(bad[m:] == bad[m:], bad[m:], 0.0).astype(np.intp)
+    apart = np.concatenate([apart, 1.0 - np.take_along_axis(shares, codes, axis=1)])
     distance: NDArray[np.float64] = np.where(bad == bad, apart, 0.25).sum(axis=0)
     return distance

@@ -50,33 +50,27 @@ def share_of_focused(explore_options: float, finished: int) -> float:
 
 
 def draw_focuses(
-    rows: NDArray[np.float64], choices: NDArray[np.intp], share: float, rng: Generator
+    rows: NDArray[np.float64], choices: NDArray[np.intp], rng: Generator
 ) -> Counter[Focus | None]:
-    """Decide for n proposals whether they focus on an option, and on which.
+    """Choose an option for each of some proposals.
 
     Parameters
     ----------
     rows : float64 array, shape (n, D)
-        A draw from the good density for each proposal, NaN where inactive; its options are those that come
-        up.
+        A draw from the good density for each proposal, NaN where inactive; its options are those that come up.
     choices : int array
         Columns of the choices.
-    share : float
-        Probability that a proposal focuses on an option at all.
     rng : Generator
         Source of randomness.
 
     Returns
     -------
     Counter
-        How many proposals each focus has; None for no focus.
+        How many proposals each option has; None for rows without an active choice.
     """
     plan: Counter[Focus | None] = Counter()
     for row in rows:
         active = choices[row[choices] == row[choices]]
-        if not len(active) or rng.random() >= share:
-            plan[None] += 1
-        else:
-            column = int(rng.choice(active))
-            plan[Focus(column, float(row[column]))] += 1
+        column = int(rng.choice(active)) if len(active) else -1
+        plan[Focus(column, float(row[column])) if column >= 0 else None] += 1
     return plan

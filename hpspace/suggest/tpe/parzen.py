@@ -41,6 +41,9 @@ _TINY = 1e-12
 #: Numbers of the largest intermediate array, 16 MB: more points are evaluated in turn.
 _CHUNK = 1 << 21
 
+#: With fewer kernels than this, looking for equal ones costs more than it saves.
+_FEW = 48
+
 #: Smallest bandwidth, in units of the prior's quantiles (Watanabe 2023 recommends a floor of this size).
 MIN_BANDWIDTH = 0.03
 
@@ -201,14 +204,40 @@ class Parzen:
 
     def _log_bin_masses(self, points: Points) -> NDArray[np.float64]:
         """Return the log masses of the points' bins under the grid kernels, shape (grids, c, n)."""
-        part = slice(self.layout.reals, self.layout.numeric)
-        mu, sigma = self._mu[part, None, :], self._sigma[part, None, :]
-        a = (points.low[:, :, None] - mu) / sigma
-        b = (points.high[:, :, None] - mu) / sigma
+        mu, scale, inside, which = self._distinct_grids
+        a = (points.low[:, :, None] - mu[:, None, :]) * scale[:, None, :]
+        b = (points.high[:, :, None] - mu[:, None, :]) * scale[:, None, :]
         above = a + b > 0  # take the smaller tail: far above the kernel both cdfs round to 1
         mass = ndtr(np.where(above, -a, b)) - ndtr(np.where(above, -b, a))
         with np.errstate(divide="ignore"):  # beyond 37 sigma the mass is 0 and the prior's kernel carries on
-            return np.log(mass / self._mass[part, None, :])
+            log_mass: NDArray[np.float64] = np.log(mass / inside[:, None, :])
+        return log_mass if which is None else np.take_along_axis(log_mass, which[:, None, :], axis=2)
+
+    @cached_property
+    def _distinct_grids(
+        self,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.intp] | None]:
+        """Return centres, 1 / bandwidths and masses of the distinct grid kernels, and which of them each trial has.
+
+        Many trials share a grid value, hence a kernel, and the normal cdf is what a proposal's time goes into.
+        """
+        part = slice(self.layout.reals, self.layout.numeric)
+        mu, sigma, inside = self._mu[part], self._sigma[part], self._mass[part]
+        if self.points.n < _FEW:
+            return mu, 1.0 / sigma, inside, None
+        rank = np.lexsort((sigma, mu), axis=1)
+        rows = np.arange(len(mu))[:, None]
+        mu, sigma, inside = mu[rows, rank], sigma[rows, rank], inside[rows, rank]
+        new = np.ones(mu.shape, dtype=bool)
+        new[:, 1:] = (np.diff(mu, axis=1) != 0) | (np.diff(sigma, axis=1) != 0)
+        place = np.cumsum(new, axis=1) - 1  # (grids, n): the distinct kernel of each trial, in sorted order
+        shape = (len(mu), int(place[:, -1].max()) + 1)
+        distinct = [np.full(shape, 1.0) for _ in range(3)]
+        for table, column in zip(distinct, (mu, sigma, inside)):
+            table[rows, place] = column
+        which = np.empty_like(rank)
+        which[rows, rank] = place
+        return distinct[0], 1.0 / distinct[1], distinct[2], which
 
     def _log_choices(self, points: Points, out: NDArray[np.float64]) -> None:
         """Write the log kernels of the choices into `out`, shape (choices, c, n)."""
@@ -286,10 +315,8 @@ class Parzen:
         prior = kernel == n
         if n == 0:
             return u
-        pick = np.where(prior, 0, kernel)
-        below, mass, mu, sigma = (
-            np.take_along_axis(a, pick, axis=1) for a in (self._below, self._mass, self._mu, self._sigma)
-        )
+        pick = np.arange(len(kernel))[:, None], np.where(prior, 0, kernel)
+        below, mass, mu, sigma = self._below[pick], self._mass[pick], self._mu[pick], self._sigma[pick]
         x = mu + sigma * ndtri(below + u * mass)
         return np.where(prior, u, np.clip(x, 0.0, 1.0))
 
