@@ -126,7 +126,10 @@ def one_line(config: dict[str, Any]) -> str:
 
 
 def main(max_evals: int = MAX_EVALS) -> None:
-    """Search with tpe, show what it found, and search at random for comparison."""
+    """Search with tpe, show what it found, and search at random for comparison.
+
+    This is one run of each: a difference of a few thousandths is luck. The median of the last half tells more.
+    """
     start = time.perf_counter()
     print(f"tpe: {max_evals} trials", flush=True)
     trials = search("tpe", max_evals)

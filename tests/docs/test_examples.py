@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import doctest
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from hpspace.pyll import scope
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted(
@@ -54,6 +57,16 @@ def run_program(code: str, options: str, namespace: dict[str, Any], page: Path, 
     assert name in {cls.__name__ for cls in caught.type.__mro__}, repr(caught.value)
 
 
+@pytest.fixture
+def own_functions() -> Iterator[None]:
+    """Forget the functions that a page gives to `scope.define`, a register of the whole process."""
+    known = set(scope._impls)
+    yield
+    for name in set(scope._impls) - known:
+        scope.undefine(name)
+
+
+@pytest.mark.usefixtures("own_functions")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_code_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page is run from top to bottom in an empty folder, where it may write files."""
