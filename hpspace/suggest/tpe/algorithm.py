@@ -72,6 +72,10 @@ class TPE:
     avoid_repeats : bool
         Whether earlier and pending points are passed over. Set it to False when the objective is so noisy
         that evaluating a point again pays; ``history.allow_repeats`` does the same.
+    explore_options : float
+        With n finished trials, a share ``min(1, explore_options / n)`` of the proposals is made inside one option
+        of a choice whose options have parameters of their own, modelled by the trials that took it alone. Where
+        there are only k plain choices, it is a k-th of that, of any of them. 0 turns this off.
 
     Raises
     ------
@@ -100,7 +104,7 @@ class TPE:
     min_bandwidth: float = MIN_BANDWIDTH
     good_weights: Literal["improvement", "uniform"] = "improvement"
     avoid_repeats: bool = True
-    explore_options: float = 15.0
+    explore_options: float = 30.0
 
     def __post_init__(self) -> None:
         rules = (
@@ -176,8 +180,10 @@ class TPE:
     ) -> Counter[Focus | None]:
         """Return how many of n proposals are made inside which option; see `focus`."""
         layout = layout_of(space)
-        share = share_of_focused(self.explore_options, int(np.count_nonzero(history.kind != PENDING)))
-        choices = layout.order[layout.numeric :]
+        finished = int(np.count_nonzero(history.kind != PENDING))
+        nested = len(layout.selectors) > 0
+        choices = layout.selectors if nested else layout.order[layout.numeric :]
+        share = share_of_focused(self.explore_options, finished, 1 if nested else len(choices))
         focused = int((rng.random(n) < share).sum()) if len(choices) else 0
         plan: Counter[Focus | None] = Counter({None: n - focused})
         if focused:

@@ -38,15 +38,27 @@ class Focus(NamedTuple):
         return taken
 
 
-def share_of_focused(explore_options: float, finished: int) -> float:
+def share_of_focused(explore_options: float, finished: int, choices: int) -> float:
     """Return the share of proposals that are made inside one option.
+
+    Parameters
+    ----------
+    explore_options : float
+        The trials for which a single choice has all proposals.
+    finished : int
+        Number of finished trials.
+    choices : int
+        Number of choices among which options compete. Many plain ones get a smaller share together, else nothing
+        would be left for tuning: focusing on one fixes it and lets the others wait.
 
     Examples
     --------
-    >>> [share_of_focused(15.0, n) for n in (10, 30, 150)]
+    >>> [share_of_focused(30.0, n, 1) for n in (10, 60, 300)]
     [1.0, 0.5, 0.1]
+    >>> share_of_focused(30.0, 60, 5)
+    0.1
     """
-    return min(1.0, explore_options / max(1, finished))
+    return min(1.0, explore_options / max(1, finished * choices))
 
 
 def draw_focuses(

@@ -9,7 +9,7 @@ Axes: D columns in the order real, grid, choice; n points. Coordinates are those
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,8 @@ class Layout:
         Number of options of each choice.
     p : float64 array, shape (choices, most options)
         Declared probabilities, padded with 0.
+    selectors : int array
+        The space's columns of the choices whose options have parameters of their own.
     """
 
     order: NDArray[np.intp]
@@ -40,6 +42,7 @@ class Layout:
     grids: int
     n_options: NDArray[np.float64]
     p: NDArray[np.float64]
+    selectors: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, dtype=np.intp))
 
     @property
     def numeric(self) -> int:
@@ -81,7 +84,14 @@ class Layout:
             grids=int(np.count_nonzero(kinds == _GRID)),
             n_options=np.array([len(table) for table in tables], dtype=np.float64),
             p=p,
+            selectors=_selectors(space, choices),
         )
+
+
+def _selectors(space: CompiledSpace, choices: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the choices on which another parameter's existence depends."""
+    named = {label for param in space.params for clauses in param.conditions for label, _ in clauses}
+    return np.array([column for column in choices if space.labels[column] in named], dtype=np.intp)
 
 
 @dataclass(frozen=True)
