@@ -2,8 +2,9 @@
 
 The score of a candidate is a mean of two log ratios, that of the joint densities and the sum of those of the
 marginals. The joint one sees how parameters work together but has few trials to see it by; the marginal ones
-are the reverse. On a suite of 21 problems the mean of both lost less than either alone (0.36 of random
-search's regret, against 0.41 and 0.46).
+are the reverse. Over 20
+benchmark problems, 10 seeds each, the mean of both left 0.39 of random search's regret after 100 trials, the
+marginal ratios alone 0.46 and the joint one alone 0.44.
 
 For a batch, each proposal made is added to the bad density as a kernel before the next is chosen (the
 constant liar, Ginsbourger et al. 2010), which costs one kernel's evaluation and not a new model.
