@@ -219,11 +219,9 @@ class Parzen:
     def _distinct_grids(
         self,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.intp] | None]:
-        """Return centres, 1 / bandwidths and masses of the distinct grid kernels, and which of them each
-        trial has.
+        """Return centres, 1 / bandwidths and masses of the distinct grid kernels, and which each trial has.
 
-        Many trials share a grid value, hence a kernel, and the normal cdf is what a proposal's time goes
-        into.
+        Many trials share a grid value, hence a kernel, and the normal cdf is what a proposal's time goes into.
         """
         part = slice(self.layout.reals, self.layout.numeric)
         mu, sigma, inside = self._mu[part], self._sigma[part], self._mass[part]
