@@ -115,3 +115,12 @@ def test_the_top_level_holds_only_what_was_agreed() -> None:
     names = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
     assert names >= TOP_LEVEL
     assert names - TOP_LEVEL <= PRODUCTS
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_of_the_top_level_documents_lead_somewhere(name: str) -> None:
+    """The documentation build checks the links of ``docs``; these three are read on the project's page too."""
+    targets = re.findall(r"\]\(([^)#]+)[^)]*\)", (ROOT / name).read_text())
+    local = [target for target in targets if "://" not in target]
+    assert local
+    assert [target for target in local if not (ROOT / target).exists()] == []
