@@ -25,6 +25,10 @@ FAILED = 1
 PENDING = 2
 
 
+#: Up to this many outcomes at once are inserted into the order, which is cheaper than sorting it again.
+_FEW = 8
+
+
 class History:
     """Columns of the trials of one space.
 
@@ -146,6 +150,7 @@ class History:
         self._coords[start:stop] = self.space.encode(rows)
         self._n = stop
         self._keys.update(self.space.keys(rows))
+        self._kind[start:stop] = PENDING
         self._set(np.arange(start, stop), losses, kinds)
 
     def update(self, positions: ArrayLike, losses: ArrayLike, kinds: ArrayLike) -> None:
@@ -162,11 +167,27 @@ class History:
 
     def _set(self, rows: NDArray[np.intp], losses: ArrayLike, kinds: ArrayLike) -> None:
         kind = np.asarray(kinds, dtype=np.int8)
-        loss = np.asarray(losses, dtype=np.float64)
+        loss = np.where(kind == OK, np.asarray(losses, dtype=np.float64), np.nan)
+        keep = self._order is not None and len(rows) <= _FEW and not self.ok[rows].any()
         self._kind[rows] = kind
-        self._losses[rows] = np.where(kind == OK, loss, np.nan)
-        self._order = None
+        self._losses[rows] = loss
+        if keep:
+            for row in rows[kind == OK]:
+                self._insert_into_order(int(row))
+        else:
+            self._order = None
         self.version += 1
+
+    def _insert_into_order(self, row: int) -> None:
+        """Keep `order` when a row becomes OK: after better losses, and after earlier rows of the same loss."""
+        assert self._order is not None  # asked by the caller
+        ordered = self._losses[self._order]
+        first, last = (
+            np.searchsorted(ordered, self._losses[row]),
+            np.searchsorted(ordered, self._losses[row], "right"),
+        )
+        place = first + np.searchsorted(self._order[first:last], row)
+        self._order = np.insert(self._order, place, row)
 
     def _reserve(self, rows: int) -> None:
         """Grow the arrays by doubling until they hold `rows` rows."""

@@ -66,3 +66,18 @@ def test_an_algorithm_cannot_write_to_it():
     for array in (history.values, history.coords, history.losses, history.kind):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 0
+
+
+def test_the_order_that_is_kept_up_is_the_order_that_would_be_made():
+    """Outcomes come one by one, out of order, with ties and failures, and some change again."""
+    rng = np.random.default_rng(0)
+    history = History(SPACE)
+    for _ in range(300):
+        if rng.random() < 0.5 or not history.pending.any():
+            history.append([[1, 0, np.nan]], [float(rng.integers(5))], [rng.choice([OK, PENDING])])
+        else:
+            row = rng.choice(np.flatnonzero(history.pending | (rng.random(len(history)) < 0.05)))
+            history.update([row], [float(rng.integers(5))], [rng.choice([OK, FAILED])])
+        rows = np.flatnonzero(history.ok)
+        expected = rows[np.argsort(history.losses[rows], kind="stable")]
+        assert history.order.tolist() == expected.tolist()

@@ -279,7 +279,7 @@ def value_at(dist: dists.Distribution, k: int) -> float:
     """Return the k-th smallest value of a finite distribution."""
     if isinstance(dist.form, GridForm):
         lattice = dist.form.lattice
-        return float(lattice.value(np.float64(lattice.first + k)))
+        return float(lattice.value(np.asarray(lattice.first + k)))
     return float(dist.values()[k])
 
 
@@ -287,5 +287,5 @@ def position_of(dist: dists.Distribution, value: float) -> int:
     """Return k such that `value` is the k-th smallest value of a finite distribution."""
     if isinstance(dist.form, GridForm):
         lattice = dist.form.lattice
-        return int(lattice.code(np.float64(value)) - lattice.first)
+        return int(lattice.code(np.asarray(value)) - lattice.first)
     return int(np.searchsorted(dist.values(), value))

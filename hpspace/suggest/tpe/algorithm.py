@@ -31,6 +31,7 @@ from hpspace.history import PENDING, History
 from hpspace.space.batch import Batch
 from hpspace.space.compiled import CompiledSpace
 from hpspace.suggest.base import register, unseen
+from hpspace.suggest.tpe.background import Background
 from hpspace.suggest.tpe.choose import Chooser, unseen_rows
 from hpspace.suggest.tpe.evidence import bad_density, good_density
 from hpspace.suggest.tpe.focus import MIN_TRIALS, Focus, draw_focuses, share_of_focused
@@ -132,7 +133,7 @@ class TPE:
 
     def densities(
         self, space: CompiledSpace, history: History, among: NDArray[np.bool_] | None = None
-    ) -> tuple[Parzen, Parzen]:
+    ) -> tuple[Parzen, Parzen | Background]:
         """Return the density of the good trials and that of all others.
 
         Parameters
@@ -190,7 +191,9 @@ class TPE:
             plan += draw_focuses(space.mask(space.decode(good.sample(rng, focused))), choices, rng)
         return +plan
 
-    def _inside(self, space: CompiledSpace, history: History, focus: Focus) -> tuple[Parzen, Parzen] | None:
+    def _inside(
+        self, space: CompiledSpace, history: History, focus: Focus
+    ) -> tuple[Parzen, Parzen | Background] | None:
         """Return the densities of the trials that took an option, None if they are too few."""
         among = focus.holds(history.values)
         return self.densities(space, history, among) if among.sum() >= MIN_TRIALS else None

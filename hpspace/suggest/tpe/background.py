@@ -3,7 +3,7 @@
 A Parzen density of n kernels costs n evaluations a candidate and parameter. With hundreds of bad trials that is
 where a proposal's time goes, although almost all kernels have the same, smallest bandwidth. `Background` uses that:
 
-* marginals: trials are counted in bins (128 for a continuous parameter, one a value for a grid or a choice), and the
+* marginals: trials are counted in bins (256 for a continuous parameter, one a value for a grid or a choice), and the
   counts are smoothed by one table of kernels. Counts are kept with the history and grow with it, so a proposal
   looks at new trials only;
 * the joint density: the log of a product of normal kernels is linear in x and x^2, so that all candidates against
@@ -12,7 +12,7 @@ where a proposal's time goes, although almost all kernels have the same, smalles
 A parameter's kernels share the bandwidth ``max(min_bandwidth, 3 / (2 n_d))``, which is what the neighbour rule of
 `parzen.bandwidths` gives on average for n_d evenly spread trials, rounded up to a power of sqrt(2) times
 `min_bandwidth`. Given the bandwidth, joint densities are exact; log marginals of continuous parameters are within
-0.02 of the exact ones (bins of a quarter of the bandwidth, linear interpolation; tested).
+0.02 of the exact ones (bins of an eighth of the bandwidth, linear assignment and interpolation; tested).
 
 `many_bad` is what `evidence` calls; what is kept between calls (`Tally`) is a function of the
 history's rows, which never change. Axes: D columns in the order of `Layout`, R reals, G grids, C choices, n trials, c
@@ -39,8 +39,8 @@ Matrix = NDArray[np.float64]
 Codes = NDArray[np.intp]
 
 #: Bins of a continuous parameter.
-BINS = 128
-#: A grid of more values than this is treated as continuous, with bins as wide as the values' own.
+BINS = 256
+#: A grid of more values than this has no table; its kernels are evaluated as in `Parzen`.
 MOST_VALUES = 256
 #: Bandwidths are rounded up to the smallest one times a power of this.
 _RATIO = math.sqrt(2.0)
@@ -67,6 +67,8 @@ class Grids:
 
     def __init__(self, space: CompiledSpace, layout: Layout) -> None:
         self.rows: list[int] = []
+        #: Rows of the layout whose grids are too large, infinite, or depend on other parameters.
+        self.others: list[int] = []
         self.low: list[Matrix] = []
         self.high: list[Matrix] = []
         for row in range(layout.reals, layout.numeric):
@@ -76,6 +78,8 @@ class Grids:
                 self.rows.append(row)
                 self.low.append(low)
                 self.high.append(high)
+            else:
+                self.others.append(row)
 
     @cached_property
     def widest(self) -> int:
@@ -107,8 +111,6 @@ class Tables:
     def __init__(self, space: CompiledSpace, layout: Layout, min_bandwidth: float) -> None:
         self.min_bandwidth = min_bandwidth
         self.grids = Grids(space, layout)
-        #: Rows of the layout that are treated as continuous.
-        self.smooth = np.array([r for r in range(layout.numeric) if r not in self.grids.rows], dtype=np.intp)
         self._bins: dict[int, Matrix] = {}
         self._masses: dict[tuple[int, int], Matrix] = {}
 
@@ -117,14 +119,14 @@ class Tables:
         sigma = np.clip(1.5 / np.maximum(counts, 1.0), self.min_bandwidth, 1.0)
         return np.ceil(np.log(sigma / self.min_bandwidth) / math.log(_RATIO) - 1e-9).astype(np.intp)
 
-    def sigma(self, level: int) -> float:
-        """Return the bandwidth of a level."""
-        return float(self.min_bandwidth * _RATIO**level)
+    def sigma(self, levels: Codes) -> Matrix:
+        """Return the bandwidths of levels."""
+        return np.asarray(self.min_bandwidth * _RATIO ** levels.astype(np.float64))
 
     def bins(self, level: int) -> Matrix:
         """Return the density at each bin's centre of the kernel at each bin's centre, shape (B kernels, B)."""
         if level not in self._bins:
-            centres, sigma = (np.arange(BINS) + 0.5) / BINS, self.sigma(level)
+            centres, sigma = (np.arange(BINS) + 0.5) / BINS, self.min_bandwidth * _RATIO**level
             _, log_peak = _normal_tables(centres, sigma)
             z = (centres - centres[:, None]) / sigma
             self._bins[level] = np.exp(log_peak[:, None] - 0.5 * z * z)
@@ -134,7 +136,7 @@ class Tables:
         """Return `Grids.log_masses` of grid g at a level, padded to the widest grid."""
         if (g, level) not in self._masses:
             table = np.full((self.grids.widest, self.grids.widest), -690.0)
-            masses = self.grids.log_masses(g, self.sigma(level))
+            masses = self.grids.log_masses(g, self.min_bandwidth * _RATIO**level)
             table[: len(masses), : len(masses)] = masses
             self._masses[g, level] = table
         return self._masses[g, level]
@@ -153,9 +155,11 @@ class Tally:
     Attributes
     ----------
     codes : int array, shape (rows, D)
-        Bin, position of the value, or option of every trial; -1 where inactive.
+        Bin, position of the value, or option of every trial; -1 where inactive. A grid without a table has code 0.
     counts : float64 array, shape (D, codes)
         Number of trials with each code.
+    peaks : float64 array, shape (rows, R)
+        Log peak density of a kernel of the smallest bandwidth at every continuous coordinate; 0 where inactive.
     """
 
     def __init__(self, layout: Layout, tables: Tables) -> None:
@@ -165,6 +169,7 @@ class Tally:
         widest = max(BINS, tables.grids.widest, layout.p.shape[1])
         self.codes: Codes = np.empty((64, len(layout.order)), dtype=np.intp)
         self.counts: Matrix = np.zeros((len(layout.order), widest))
+        self.peaks: Matrix = np.empty((64, layout.reals))
 
     def follow(self, history: History) -> None:
         """Count the rows that the history has grown by."""
@@ -173,33 +178,51 @@ class Tally:
             return
         while n > len(self.codes):
             self.codes = np.concatenate([self.codes, np.empty_like(self.codes)])
-        new = self.code(history.coords[self.n : n].T[self.layout.order]).T
-        self.codes[self.n : n] = new
-        self._add(self.counts, new, 1.0)
+            self.peaks = np.concatenate([self.peaks, np.empty_like(self.peaks)])
+        x = history.coords[self.n : n].T[self.layout.order]
+        self.codes[self.n : n] = self.code(x).T
+        self._add(self.counts, x, self.codes[self.n : n].T, 1.0)
+        _, peaks = _normal_tables(x[: self.layout.reals], self.tables.min_bandwidth)
+        self.peaks[self.n : n] = np.nan_to_num(peaks).T
         self.n = n
 
-    def without(self, rows: Codes) -> Matrix:
+    def without(self, history: History, rows: Codes) -> Matrix:
         """Return the counts of all trials but some, shape (D, codes)."""
         counts = self.counts.copy()
-        self._add(counts, self.codes[rows], -1.0)
+        self._add(counts, history.coords[rows].T[self.layout.order], self.codes[rows].T, -1.0)
         return counts
 
-    def _add(self, counts: Matrix, codes: Codes, weight: float) -> None:
-        trial, column = np.nonzero(codes >= 0)
-        np.add.at(counts, (column, codes[trial, column]), weight)
+    def _add(self, counts: Matrix, x: Matrix, codes: Codes, weight: float) -> None:
+        """Count trials (D, n); a continuous coordinate is shared out to the two nearest bins."""
+        r = self.layout.reals
+        column, trial = np.nonzero(codes[r:] >= 0)
+        np.add.at(counts, (column + r, codes[r:][column, trial]), weight)
+        column, trial = np.nonzero(codes[:r] >= 0)
+        left, share = nearest_bins(x[:r][column, trial])
+        np.add.at(counts, (column, left), weight * (1.0 - share))
+        np.add.at(counts, (column, left + 1), weight * share)
 
     def code(self, x: Matrix) -> Codes:
         """Return the codes of coordinates (D, n) in the layout's order, NaN where inactive; shape (D, n)."""
         absent = np.isnan(x)
         filled = np.where(absent, 0.0, x)
-        codes = filled.astype(np.intp)
-        smooth = self.tables.smooth
-        codes[smooth] = np.minimum(filled[smooth] * BINS, BINS - 1).astype(np.intp)
+        codes = filled.astype(np.intp)  # right for choices
+        codes[: self.layout.numeric] = 0
         grids = self.tables.grids
         for row, low in zip(grids.rows, grids.low):
-            codes[row] = np.searchsorted(low, filled[row], side="right") - 1
+            codes[row] = np.maximum(np.searchsorted(low, filled[row], side="right") - 1, 0)
         codes[absent] = -1
-        return np.maximum(codes, -1)
+        return codes
+
+
+def nearest_bins(x: Matrix) -> tuple[Codes, Matrix]:
+    """Return the bin whose centre is next below each coordinate, and the share of the way to the next centre.
+
+    Within half a bin of the ends of [0, 1] the outermost two centres are used: the share leaves [0, 1] there.
+    """
+    place = x * BINS - 0.5
+    left = np.minimum(np.maximum(place, 0.0).astype(np.intp), BINS - 2)
+    return left, place - left
 
 
 _TALLIES: WeakKeyDictionary[History, dict[float, Tally]] = WeakKeyDictionary()
@@ -226,22 +249,25 @@ class Kernels:
 
     Parameters
     ----------
-    x : float64 array, shape (D, n)
-        Coordinates, 0 where inactive.
+    points : Points
+        The trials.
     codes : int array, shape (D, n)
         Codes as in `Tally`.
     weights : float64 array, shape (n,)
         Their weights.
+    peaks : float64 array, shape (R, n)
+        As in `Tally`.
     """
 
-    x: Matrix
+    points: Points
     codes: Codes
     weights: NDArray[np.float64]
+    peaks: Matrix
 
     @cached_property
     def active(self) -> Matrix:
         """1 where a trial has a parameter, else 0; shape (D, n)."""
-        return (self.codes >= 0).astype(np.float64)
+        return self.points.active.astype(np.float64)
 
 
 class Background:
@@ -287,9 +313,11 @@ class Background:
         """Return the densities at points."""
         codes = self.tally.code(np.where(points.active, points.x, np.nan))  # (D, c)
         prior = prior_density(self.layout, points)
-        marginals = self._log_marginals(points, codes, prior)
+        others = self._other_log_kernels(points)  # (G', c, n)
+        marginals = self._log_marginals(points, codes, prior, others)
         terms = np.empty((points.n, len(self.kernels.weights) + 1))
-        terms[:, :-1] = self._log_joint_kernels(points, codes, marginals) + np.log(self.kernels.weights)
+        terms[:, :-1] = self._log_joint_kernels(points, codes, marginals, others)
+        terms[:, :-1] += np.log(self.kernels.weights)
         log_prior = np.where(points.active, np.log(prior), 0.0)
         terms[:, -1] = log_prior.sum(axis=0) + math.log(self.prior_weight)
         top = terms.max(axis=1)
@@ -298,15 +326,19 @@ class Background:
 
     # ---------------------------------------------------------------- marginals
 
-    def _log_marginals(self, points: Points, codes: Codes, prior: Matrix) -> Matrix:
+    def _log_marginals(self, points: Points, codes: Codes, prior: Matrix, others: Matrix) -> Matrix:
         """Return the log marginal densities at points, shape (D, c); 0 where inactive."""
         density = np.empty(codes.shape)
-        smooth, m = self.tables.smooth, self.layout.numeric
-        if len(smooth):
-            density[smooth] = self._binned(points.x[smooth]) * prior[smooth]
-        rows = self.tables.grids.rows
-        if rows:
-            density[rows] = np.take_along_axis(self._valued, np.maximum(codes[rows], 0), axis=1)
+        r, m = self.layout.reals, self.layout.numeric
+        if r:
+            density[:r] = self._binned(points.x[:r])
+        grids = self.tables.grids
+        if grids.rows:
+            density[grids.rows] = np.take_along_axis(self._valued, np.maximum(codes[grids.rows], 0), axis=1)
+        if grids.others:
+            held = self.kernels.active[grids.others] * self.kernels.weights
+            share = (self.totals[grids.others] - self.prior_weight) / np.maximum(held.sum(axis=1), 1e-300)
+            density[grids.others] = np.einsum("gcn,gn->gc", np.exp(others), held) * share[:, None]
         if m < len(codes):
             p = code_probabilities(self.layout, points.x[m:])
             here = np.take_along_axis(self._counts[m:], np.maximum(codes[m:], 0), axis=1)
@@ -316,20 +348,17 @@ class Background:
         return np.where(points.active, np.log(np.maximum(mixed, 1e-300)), 0.0)
 
     def _binned(self, x: Matrix) -> Matrix:
-        """Return the smoothed counts of the continuous columns at coordinates, shape (S, c)."""
-        place = np.clip(x * BINS - 0.5, 0.0, BINS - 1.0)
-        left = np.minimum(place.astype(np.intp), BINS - 2)
-        share = place - left
+        """Return the smoothed counts of the continuous columns at coordinates, shape (R, c)."""
+        left, share = nearest_bins(x)
         table = self._smoothed
         below = np.take_along_axis(table, left, axis=1)
         above = np.take_along_axis(table, left + 1, axis=1)
-        return below + share * (above - below)
+        return np.asarray(below + share * (above - below))
 
     @cached_property
     def _smoothed(self) -> Matrix:
-        """Sum of the kernels at each bin's centre, continuous columns; shape (S, B)."""
-        smooth = self.tables.smooth
-        levels, counts = self._levels[smooth], self._counts[smooth, :BINS]
+        """Sum of the kernels at each bin's centre, continuous columns; shape (R, B)."""
+        levels, counts = self._levels[: self.layout.reals], self._counts[: self.layout.reals, :BINS]
         out = np.empty(counts.shape)
         for level in np.unique(levels):
             mine = levels == level
@@ -347,46 +376,54 @@ class Background:
         """Sum of the kernels' masses at each value of the grid columns, shape (G, L)."""
         tables = self._grid_log_masses
         counts = self._counts[self.tables.grids.rows, : tables.shape[1]]
-        return np.einsum("gk,gkl->gl", counts, np.exp(tables))
+        return np.asarray(np.einsum("gk,gkl->gl", counts, np.exp(tables)))
 
     # ---------------------------------------------------------------- joint
 
-    def _log_joint_kernels(self, points: Points, codes: Codes, marginals: Matrix) -> Matrix:
+    def _log_joint_kernels(self, points: Points, codes: Codes, marginals: Matrix, others: Matrix) -> Matrix:
         """Return the log product kernel of each trial at each point, shape (c, n).
 
         Where the trial lacks a parameter of the point, its factor is that parameter's marginal.
         """
         on = points.active.astype(np.float64)
-        m, smooth, grids = self.layout.numeric, self.tables.smooth, self.tables.grids.rows
+        r, m, grids = self.layout.reals, self.layout.numeric, self.tables.grids
+        by_both = [np.zeros((0, points.n))], [np.zeros((0, len(self.kernels.weights)))]
         alone = np.zeros(codes.shape)  # the part of a kernel that depends on the point alone
-        left, right = [np.zeros((0, points.n))], [np.zeros((0, len(self.kernels.weights)))]
-        if len(smooth):
-            by_x, by_trial, alone[smooth] = self._normal_terms(points, on)
-            left += [by_x, on[smooth]]
-            right += [self.kernels.x[smooth] * self.kernels.active[smooth], by_trial]
+        if r:
+            by_x, by_trial, alone[:r] = self._normal_terms(points, on)
+            by_both[0].extend([by_x, on[:r]])
+            by_both[1].extend([self.kernels.points.x[:r], by_trial])
         if m < len(codes):
             hit, alone[m:], one_hot = self._choice_terms(points, codes, on)
-            left.append(hit)
-            right.append(one_hot)
-        total: Matrix = np.concatenate(left).T @ np.concatenate(right)
+            by_both[0].append(hit)
+            by_both[1].append(one_hot)
+        total: Matrix = np.concatenate(by_both[0]).T @ np.concatenate(by_both[1])
         if self._complete:
             total += alone.sum(axis=0)[:, None]
         else:
             lacking = marginals.copy()
-            lacking[grids] = 0.0
+            lacking[r:m] = 0.0
             total += lacking.sum(axis=0)[:, None] + (alone - lacking).T @ self.kernels.active
-        return total + self._grid_terms(codes, marginals, on) if grids else total
+        if grids.rows:
+            total += self._summed(grids.rows, self._tabled_log_kernels(codes), marginals, on)
+        if grids.others:
+            total += self._summed(grids.others, others, marginals, on)
+        return total
 
     def _normal_terms(self, points: Points, on: Matrix) -> tuple[Matrix, Matrix, Matrix]:
-        """Return the parts of the normal kernels: by x (S, c), by trial (S, n), and by point alone (S, c)."""
-        smooth = self.tables.smooth
-        sigma = np.array([self.tables.sigma(int(level)) for level in self._levels[smooth]])[:, None]
-        x, mu = points.x[smooth] * on[smooth], self.kernels.x[smooth]
-        _, log_peak = _normal_tables(mu, sigma)
-        by_trial = (log_peak - 0.5 * (mu / sigma) ** 2) * self.kernels.active[smooth]
-        width = prior_density(self.layout, points)[smooth]  # 1, or the bin of a large grid's value
-        alone = (-0.5 * (x / sigma) ** 2 + np.log(width)) * on[smooth]
-        return x / sigma**2, by_trial, alone
+        """Return the parts of the normal kernels: by x (R, c), by trial (R, n), and by point alone (R, c)."""
+        r = self.layout.reals
+        levels = self._levels[:r]
+        sigma = self.tables.sigma(levels)[:, None]
+        x, mu, peaks = points.x[:r] * on[:r], self.kernels.points.x[:r], self.kernels.peaks
+        wide = levels > 0
+        if wide.any():
+            peaks = peaks.copy()
+            peaks[wide] = _normal_tables(mu[wide], sigma[wide])[1]
+        by_trial = peaks - 0.5 * (mu / sigma) ** 2
+        if not self._complete:
+            by_trial *= self.kernels.active[:r]
+        return x / sigma**2, by_trial, -0.5 * (x / sigma) ** 2
 
     def _choice_terms(self, points: Points, codes: Codes, on: Matrix) -> tuple[Matrix, Matrix, Matrix]:
         """Return log(hit / miss) as one-hot rows (C K, c), log miss (C, c), and one-hot codes (C K, n)."""
@@ -400,19 +437,47 @@ class Background:
         one_hot = (self.kernels.codes[m:, None, :] == options).astype(np.float64).reshape(len(hit), -1)
         return hit, np.log(miss) * on[m:], one_hot
 
-    def _grid_terms(self, codes: Codes, marginals: Matrix, on: Matrix) -> Matrix:
-        """Return the sum of the grid columns' log kernels, shape (c, n)."""
+    def _tabled_log_kernels(self, codes: Codes) -> Matrix:
+        """Return the log kernels of the grid columns that have tables, shape (G, c, n)."""
         rows = self.tables.grids.rows
         mine, theirs = np.maximum(codes[rows], 0), np.maximum(self.kernels.codes[rows], 0)
         which = np.arange(len(rows))[:, None, None]
-        logs = self._grid_log_masses[which, theirs[:, None, :], mine[:, :, None]]  # (G, c, n)
+        logs: Matrix = self._grid_log_masses[which, theirs[:, None, :], mine[:, :, None]]
+        return logs
+
+    def _other_log_kernels(self, points: Points) -> Matrix:
+        """Return the log kernels of the other grid columns, shape (G', c, n)."""
+        rows = self.tables.grids.others
+        if not rows:
+            return np.empty((0, points.n, len(self.kernels.weights)))
+        return self._others.log_kernels(_only(points, rows, self.layout.reals))
+
+    @cached_property
+    def _others(self) -> Parzen:
+        """The density of the grid columns without tables alone."""
+        rows = self.tables.grids.others
+        mine = _only(self.kernels.points, rows, self.layout.reals)
+        layout = Layout(self.layout.order[rows], 0, len(rows), np.empty(0), np.empty((0, 1)))
+        sigma = self.tables.sigma(self._levels[rows])[:, None]
+        wide = np.maximum(sigma, 0.5 * (mine.high - mine.low))
+        return Parzen(layout, mine, self.kernels.weights, wide, np.empty(0), self.prior_weight)
+
+    def _summed(self, rows: list[int], logs: Matrix, marginals: Matrix, on: Matrix) -> Matrix:
+        """Return the sum over grid columns of their log kernels (g, c, n), or marginals where a trial lacks them."""
         if not self._complete:
-            logs = np.where(self.kernels.active[rows][:, None, :] > 0, logs, marginals[rows][:, :, None])
-        return np.einsum("gcn,gc->cn", logs, on[rows])
+            logs = np.where(self.kernels.points.active[rows][:, None, :], logs, marginals[rows][:, :, None])
+        total: Matrix = np.einsum("gcn,gc->cn", logs, on[rows])
+        return total
 
     @cached_property
     def _complete(self) -> bool:
-        return bool((self.kernels.codes >= 0).all())
+        return bool(self.kernels.points.active.all())
+
+
+def _only(points: Points, rows: list[int], reals: int) -> Points:
+    """Return points with some of their grid columns only."""
+    grid = np.array(rows) - reals
+    return Points(points.x[rows], points.active[rows], points.low[grid], points.high[grid])
 
 
 def many_bad(
@@ -439,6 +504,6 @@ def many_bad(
         As for `Parzen.fit`.
     """
     tally = tally_of(space, layout, history, min_bandwidth)
-    x = history.coords[rows].T[layout.order]
-    kernels = Kernels(np.where(np.isnan(x), 0.0, x), tally.codes[rows].T, weights)
-    return Background(layout, tally, tally.without(good), kernels, prior_weight)
+    points = Points.of(layout, history.coords[rows], space.bins(history.values[rows]))
+    kernels = Kernels(points, tally.codes[rows].T, weights, tally.peaks[rows].T)
+    return Background(layout, tally, tally.without(history, good), kernels, prior_weight)

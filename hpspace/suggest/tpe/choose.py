@@ -17,6 +17,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from hpspace.space.compiled import CompiledSpace
+from hpspace.suggest.tpe.background import Background
 from hpspace.suggest.tpe.focus import Focus
 from hpspace.suggest.tpe.layout import Layout, Points
 from hpspace.suggest.tpe.parzen import Parzen
@@ -55,7 +56,7 @@ class Chooser:
         self,
         space: CompiledSpace,
         good: Parzen,
-        bad: Parzen,
+        bad: Parzen | Background,
         joint_weight: float,
         old: Container[bytes],
         taken: set[bytes],

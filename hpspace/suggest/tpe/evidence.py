@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from hpspace.history import FAILED, History
 from hpspace.space.compiled import CompiledSpace
+from hpspace.suggest.tpe.background import Background, many_bad
 from hpspace.suggest.tpe.layout import Layout, Points
 from hpspace.suggest.tpe.parzen import Parzen
 from hpspace.suggest.tpe.split import Split
@@ -23,6 +24,12 @@ from hpspace.suggest.tpe.split import Split
 #: Kernels of the bad density: of more bad trials, the nearest to the good ones and a sample of the others are
 #: kept.
 MAX_BAD = 512
+
+#: The same for a `Background`, whose marginals are of all trials anyway.
+MAX_BACKGROUND = 256
+
+#: From this many bad trials on a `Background` is their density.
+MANY = 192
 
 #: Weight of a failed trial's kernel; other bad trials weigh 1.
 FAILED_WEIGHT = 3.0
@@ -61,8 +68,16 @@ def bad_density(
     parts: Split,
     prior_weight: float,
     min_bandwidth: float,
-) -> Parzen:
-    """Return the density of the bad trials; parameters as for `good_density`."""
+) -> Parzen | Background:
+    """Return the density of the bad trials; parameters as for `good_density`.
+
+    Many trials of the whole space, none of them failed, are a `Background`, which is the cheaper one then.
+    """
+    whole = len(parts.good) + len(parts.bad) == len(history)
+    if whole and len(parts.bad) >= MANY and not history.failed.any():
+        rows, weights = thinned(layout, history.coords, parts, MAX_BACKGROUND)
+        given = (parts.good, rows, weights, prior_weight, min_bandwidth)
+        return many_bad(space, layout, history, *given)
     rows, weights = thinned(layout, history.coords, parts)
     failed = history.kind[rows] == FAILED
     if failed.any():
@@ -78,7 +93,7 @@ def _observed(space: CompiledSpace, layout: Layout, history: History, rows: NDAr
 
 
 def thinned(
-    layout: Layout, coords: NDArray[np.float64], parts: Split
+    layout: Layout, coords: NDArray[np.float64], parts: Split, most: int = MAX_BAD
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Return the rows of the bad density's kernels, at most `MAX_BAD`, and their weights.
 
@@ -93,6 +108,8 @@ def thinned(
         Coordinates of all trials, in the space's order.
     parts : Split
         Which are good and bad.
+    most : int
+        How many rows are wanted.
 
     Returns
     -------
@@ -101,9 +118,9 @@ def thinned(
     weights : float64 array
         Their weights, which sum to the number of bad trials.
     """
-    if len(parts.bad) <= MAX_BAD:
+    if len(parts.bad) <= most:
         return parts.bad, np.ones(len(parts.bad))
-    half = MAX_BAD // 2
+    half = most // 2
     by_distance = np.argpartition(_distance(layout, coords, parts), half)
     near, rest = np.sort(by_distance[:half]), np.sort(by_distance[half:])
     sample = rest[(2 * np.arange(half) + 1) * len(rest) // (2 * half)]

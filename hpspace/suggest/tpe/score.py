@@ -19,6 +19,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from hpspace.suggest.tpe.background import Background
 from hpspace.suggest.tpe.layout import Points
 from hpspace.suggest.tpe.parzen import Density, Parzen
 
@@ -36,7 +37,9 @@ class Ranking:
         Weight of the joint log ratio, in [0, 1]; the marginal ones have the rest.
     """
 
-    def __init__(self, candidates: Points, good: Parzen, bad: Parzen, joint_weight: float) -> None:
+    def __init__(
+        self, candidates: Points, good: Parzen, bad: Parzen | Background, joint_weight: float
+    ) -> None:
         self.candidates = candidates
         self.joint_weight = joint_weight
         self._bad = bad

@@ -1,0 +1,130 @@
+"""The density of many bad trials against the exact Parzen density of the same kernels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hpspace import compile_space, hp
+from hpspace.history import FAILED, OK, PENDING, History
+from hpspace.suggest.tpe import background, evidence
+from hpspace.suggest.tpe.algorithm import TPE, layout_of
+from hpspace.suggest.tpe.background import Background
+from hpspace.suggest.tpe.layout import Points
+from hpspace.suggest.tpe.parzen import Parzen
+from hpspace.suggest.tpe.split import split, tenth
+
+FLAT = {
+    "u": hp.uniform("u", -1, 1),
+    "n": hp.normal("n", 0, 1),
+    "l": hp.loguniform("l", -7, 0),
+    "q": hp.quniform("q", 1, 40, 1),
+    "i": hp.int("i", 1, 100, log=True),
+    "c": hp.choice("c", ["a", "b", "c"]),
+    "p": hp.pchoice("p", [(0.9, "a"), (0.1, "b")]),
+}
+TREE = hp.choice(
+    "model",
+    [
+        {"C": hp.lognormal("C", 0, 1), "kernel": hp.choice("kernel", [0, hp.uniform("width", 0, 1)])},
+        {"depth": hp.qlognormal("depth", 3, 1, 1), "leaf": hp.int("leaf", 1, 20)},
+        {"rare": hp.uniform("rare", 0, 1)},
+    ],
+)
+LARGE = {
+    "endless": hp.qnormal("endless", 0, 5, 1),
+    "many": hp.int("many", 1, 5000, log=True),
+    "bound": hp.uniform("bound", 0, hp.uniform("top", 1, 2)),
+}
+
+
+def searched(space, n, seed=0):
+    history = History(space)
+    values = space.sample(seed, n).values
+    losses = np.nansum((space.encode(values) - 0.3) ** 2, axis=1)
+    history.append(values, losses, [OK] * n)
+    return history
+
+
+def both(space, history):
+    """The background of all but the good trials, and a Parzen density with the same kernels."""
+    layout = layout_of(space)
+    parts = split(history, tenth, True)
+    weights = np.ones(len(parts.bad))
+    quick = background.many_bad(space, layout, history, parts.good, parts.bad, weights, 1.0, 0.03)
+    points = evidence._observed(space, layout, history, parts.bad)
+    sigma = np.repeat(quick.tables.sigma(quick._levels)[:, None], len(parts.bad), axis=1)
+    sigma[layout.reals :] = np.maximum(sigma[layout.reals :], 0.5 * (points.high - points.low))
+    exact = Parzen(layout, points, weights, sigma, quick._spread, 1.0)
+    drawn = space.sample(99, 200).values
+    return quick, exact, Points.of(layout, space.encode(drawn), space.bins(drawn))
+
+
+@pytest.mark.parametrize("space", [FLAT, TREE, LARGE], ids=["flat", "tree", "large"])
+def test_marginals_are_within_the_stated_bound_and_the_joint_follows(space):
+    """0.02 for the log marginals; the joint differs only where a trial backs off to one of these."""
+    compiled = compile_space(space)
+    quick, exact, points = both(compiled, searched(compiled, 400))
+    got, expected = quick.at(points), exact.at(points)
+    assert np.abs(got.log_marginals - expected.log_marginals).max() < 0.02
+    assert np.abs(got.log_joint - expected.log_joint).max() < 0.02
+
+
+def test_the_joint_density_is_exact_where_every_trial_has_every_parameter():
+    compiled = compile_space(FLAT)
+    quick, exact, points = both(compiled, searched(compiled, 300))
+    np.testing.assert_allclose(quick.at(points).log_joint, exact.at(points).log_joint, rtol=0, atol=1e-9)
+
+
+def test_counts_that_grow_with_the_history_are_those_of_a_fresh_count():
+    compiled = compile_space(TREE)
+    grown, whole = History(compiled), searched(compiled, 300)
+    layout = layout_of(compiled)
+    for row in range(0, 300, 7):
+        stop = min(row + 7, 300)
+        grown.append(whole.values[row:stop], whole.losses[row:stop], [OK] * (stop - row))
+        tally = background.tally_of(compiled, layout, grown, 0.03)
+    fresh = background.tally_of(compiled, layout, whole, 0.03)
+    np.testing.assert_allclose(tally.counts, fresh.counts, atol=1e-9)
+    np.testing.assert_array_equal(tally.codes[:300], fresh.codes[:300])
+
+
+def test_a_rare_parameter_has_a_wider_bandwidth():
+    compiled = compile_space(hp.pchoice("c", [(0.98, 0), (0.02, hp.uniform("x", 0, 1))]))
+    history = searched(compiled, 400)
+    layout = layout_of(compiled)
+    quick, _, _ = both(compiled, history)
+    held = int(quick.totals[0] - 1.0)
+    assert held < 20
+    assert 1.5 / held <= quick.tables.sigma(quick._levels)[0] <= 1.5 / held * np.sqrt(2)
+    assert layout.reals == 1
+
+
+def test_it_is_used_for_many_trials_none_of_which_failed():
+    compiled = compile_space(FLAT)
+    few, many = searched(compiled, 100), searched(compiled, 400)
+    assert isinstance(TPE().densities(compiled, few)[1], Parzen)
+    assert isinstance(TPE().densities(compiled, many)[1], Background)
+    many.update([7], [0.0], [FAILED])
+    assert isinstance(TPE().densities(compiled, many)[1], Parzen)
+
+
+def test_pending_trials_are_among_the_bad_ones():
+    compiled = compile_space({"x": hp.uniform("x", 0, 1)})
+    history = searched(compiled, 300)
+    before = TPE().densities(compiled, history)[1]
+    history.append(np.full((60, 1), 0.31), np.zeros(60), [PENDING] * 60)
+    after = TPE().densities(compiled, history)[1]
+    at = Points.of(layout_of(compiled), np.array([[0.31]]), compiled.bins(np.array([[0.31]])))
+    assert after.at(at).log_joint[0] > before.at(at).log_joint[0] + 0.5
+
+
+def test_a_long_search_still_converges():
+    """300 trials of a smooth function of four numbers: the last fifty are all near the optimum."""
+    compiled = compile_space({f"x{i}": hp.uniform(f"x{i}", 0, 1) for i in range(4)})
+    history, algorithm = History(compiled), TPE()
+    for trial in range(300):
+        batch = algorithm.propose(compiled, history, 1, np.random.default_rng(trial))
+        history.append(batch.values, [float(((batch.values - 0.7) ** 2).sum())], [OK])
+    assert history.losses.min() < 1e-3
+    assert np.median(history.losses[250:]) < 0.02
