@@ -88,7 +88,7 @@ class Lattice:
     @property
     def bounds(self) -> tuple[float, float]:
         """Smallest and largest value."""
-        low, high = (float(self.value(np.float64(k))) for k in (self.first, self.last))
+        low, high = (float(self.value(np.asarray(k))) for k in (self.first, self.last))
         return low, high
 
     def code(self, x: FloatArray) -> FloatArray:
