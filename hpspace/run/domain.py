@@ -222,7 +222,7 @@ class Domain:
         """Return the true loss, as far as the objective knew it; else the loss."""
         return result["true_loss"] if "true_loss" in result else self.loss(result, config)
 
-    def true_loss_variance(self, result: Mapping[str, Any], config: Any = None) -> Any:
+    def true_loss_variance(self, result: Mapping[str, Any] | None = None, config: Any = None) -> Any:
         """Not known for any domain; a subclass may say."""
         raise NotImplementedError("no domain of hpspace knows the variance of a true loss")
 

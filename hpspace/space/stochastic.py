@@ -10,6 +10,7 @@ Searches do not go through it; they draw whole columns with `CompiledSpace.sampl
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -90,9 +91,24 @@ def _operation(name: str) -> Callable[..., Any]:
     def operation(*args: Any, rng: Any = None, size: Any = None, **kwargs: Any) -> Any:
         return draw(name, args, kwargs, rng, size)
 
+    operation.__signature__ = _signature(name)  # type: ignore[attr-defined]
     operation.__name__ = operation.__qualname__ = name
     operation.__doc__ = f"Draw from the distribution {name!r}; see `hpspace.dists`."
     return operation
+
+
+def _signature(name: str) -> inspect.Signature:
+    """Return the named parameters of a draw, by which ``node.arg`` finds its inputs; other keywords pass."""
+    kinds, parameters = inspect.Parameter, []
+    default: Any = kinds.empty
+    for parameter in dists.get(name).parameters():
+        if parameter.default is not dists.REQUIRED:
+            default = parameter.default
+        elif default is not kinds.empty:  # the `high` of randint(upper)
+            default = None
+        parameters.append(kinds(parameter.name, kinds.POSITIONAL_OR_KEYWORD, default=default))
+    source = [kinds(keyword, kinds.KEYWORD_ONLY, default=None) for keyword in ("rng", "size")]
+    return inspect.Signature([*parameters, *source, kinds("others", kinds.VAR_KEYWORD)])
 
 
 def choice(options: Any, rng: Any = None, size: Any = None) -> Any:

@@ -97,7 +97,8 @@ def miscs_update_idxs_vals(
     Parameters
     ----------
     miscs : sequence of dict
-        Changed in place: every label of `idxs` is set in each, to one value or none.
+        Changed in place: every label of `idxs` is set in each, to one value or none. Of each only ``tid`` must be
+        there; ``idxs`` and ``vals`` are made where they are absent.
     idxs, vals : mapping of sequence
         For each label the tids it is active in, and beside them its values.
     assert_all_vals_used : bool
@@ -119,13 +120,16 @@ def miscs_update_idxs_vals(
 
     Examples
     --------
-    >>> miscs_update_idxs_vals([{"tid": 4, "idxs": {}, "vals": {}}], {"x": [4]}, {"x": [0.5]})
+    >>> miscs_update_idxs_vals([{"tid": 4}], {"x": [4]}, {"x": [0.5]})
     [{'tid': 4, 'idxs': {'x': [4]}, 'vals': {'x': [0.5]}}]
     """
     if set(idxs) != set(vals):
         raise ValueError(f"idxs and vals have different labels: {sorted(set(idxs) ^ set(vals))}")
     translate = idxs_map or {}
     by_tid = {misc["tid"]: misc for misc in miscs}
+    for misc in miscs:
+        misc.setdefault("idxs", {})
+        misc.setdefault("vals", {})
     for label in idxs:
         if len(idxs[label]) != len(vals[label]):
             raise ValueError(f"label {label!r} has {len(idxs[label])} ids for {len(vals[label])} values")

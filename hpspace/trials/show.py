@@ -6,6 +6,7 @@ from documents is escaped in HTML, since labels, options and error messages are 
 
 from __future__ import annotations
 
+import itertools
 import reprlib
 from collections.abc import Iterable
 from datetime import timedelta
@@ -24,7 +25,22 @@ MAX_ROWS = 10
 #: Columns of the HTML table besides the parameters.
 _SHOWN = ("tid", "status", "loss", "duration")
 
-_short = reprlib.Repr()
+
+class _InOrder(reprlib.Repr):
+    """Like its parent, with the keys of dicts in the order they were written in instead of sorted."""
+
+    def repr_dict(self, x: dict[Any, Any], level: int) -> str:
+        """Return the repr of a dict, shortened."""
+        if x and level <= 0:
+            return "{...}"
+        shown = (
+            f"{self.repr1(key, level - 1)}: {self.repr1(x[key], level - 1)}"
+            for key in itertools.islice(x, self.maxdict)
+        )
+        return f"{{{', '.join(shown)}{', ...' if len(x) > self.maxdict else ''}}}"
+
+
+_short = _InOrder()
 _short.maxdict = _short.maxlist = _short.maxtuple = 20
 _short.maxstring = _short.maxother = 80
 _short.maxlevel = 5

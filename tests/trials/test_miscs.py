@@ -85,3 +85,9 @@ def test_update_refuses_a_value_of_an_unknown_trial_unless_told_to_pass_it_over(
 def test_update_refuses_ids_and_values_that_do_not_match(idxs: Any, vals: Any, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         miscs_update_idxs_vals([misc(0), misc(1)], idxs, vals)
+
+
+def test_update_makes_what_a_bare_misc_lacks() -> None:
+    """As users' algorithms make them: a tid, and nothing to write into yet."""
+    bare: list[dict[str, Any]] = [{"tid": 0}, {"tid": 1}]
+    assert miscs_update_idxs_vals(bare, {"a": [1]}, {"a": [0.5]}) == [misc(0, a=[]), misc(1, a=[0.5])]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html.parser
 from typing import Any
 
-from hpspace import Trials, compile_space, hp, trials_from_docs
+from hpspace import Trials, compile_space, fmin, hp, trials_from_docs
 from hpspace.space.compiled import CompiledSpace
 from hpspace.trials.document import new_document
 
@@ -15,7 +15,7 @@ def test_the_repr_says_what_a_person_asks_first(trials: Trials, space: CompiledS
     assert repr(trials).splitlines() == [
         "Trials: 4 done (2 without a usable loss), 1 error",
         "  best loss: 0.25 (trial 3)",
-        "  best config: {'model': {'depth': 4, 'kind': 'tree'}, 'x': 0.125}",
+        "  best config: {'x': 0.125, 'model': {'kind': 'tree', 'depth': 4}}",
     ]
 
 
@@ -80,3 +80,13 @@ def test_nothing_in_a_document_becomes_markup() -> None:
     doc["misc"]["tid"] = evil
     shown = Cells(trials_from_docs([doc])._repr_html_())
     assert "script" not in shown.tags and evil in shown.cells
+
+
+def test_a_config_is_shown_in_the_order_it_was_written_in() -> None:
+    """Not sorted by key; long and deep dicts are cut."""
+    best = {"z": 1, "a": {"y": (2,)}, "many": {str(i): i for i in range(25)}}
+    trials = Trials()
+    fmin(lambda config: 0.0, best, "rand", 1, trials=trials, verbose=False)
+    shown = repr(trials).splitlines()[-1]
+    assert shown.startswith("  best config: {'z': 1, 'a': {'y': (2,)}, 'many': {'0': 0, '1': 1,")
+    assert shown.endswith("'19': 19, ...}}")
