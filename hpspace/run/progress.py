@@ -14,6 +14,7 @@ bar is first shown. Called by `run.loop`; the door `hpspace.progress` has Hypero
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -196,7 +197,16 @@ def in_notebook() -> bool:
 
 
 def _is_terminal(stream: Any) -> bool:
+    """Tell whether a bar would be seen: tqdm shows nothing on a terminal that says it has no columns."""
     try:
-        return bool(stream.isatty())
+        return bool(stream.isatty()) and _columns(stream) != 0
     except (AttributeError, ValueError):  # a stand-in without the method, or a closed stream
         return False
+
+
+def _columns(stream: Any) -> int | None:
+    """Return how wide the terminal behind a stream is, 0 when it does not say, None when there is none behind it."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns
+    except (AttributeError, OSError):  # a stand-in for a terminal
+        return None

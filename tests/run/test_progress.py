@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import sys
 
 import pytest
@@ -56,6 +57,18 @@ def test_a_log_file_gets_plain_lines(monkeypatch):
     assert "\r" not in text
     assert text.startswith("hpspace: 3/3 trials")
     assert text.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are of POSIX")
+def test_a_terminal_without_a_width_gets_plain_lines(monkeypatch):
+    """Containers and build servers give such ones; tqdm would show nothing at all on them."""
+    reader, writer = os.openpty()
+    with open(reader, "rb", buffering=0) as master, open(writer, "w", encoding="utf-8") as err:
+        assert os.get_terminal_size(writer).columns == 0
+        monkeypatch.setattr(sys, "stderr", err)
+        search()
+        err.flush()
+        assert b"hpspace: 3/3 trials" in master.read(1000)
 
 
 def test_plain_lines_come_at_most_every_interval():
