@@ -60,6 +60,8 @@ class History:
         self._n = 0
         self._values = np.empty((16, columns))
         self._coords = np.empty((16, columns))
+        self._low = np.empty((16, columns))
+        self._high = np.empty((16, columns))
         self._losses = np.empty(16)
         self._kind = np.empty(16, dtype=np.int8)
         self._keys: Counter[bytes] = Counter()
@@ -89,6 +91,20 @@ class History:
     def coords(self) -> NDArray[np.float64]:
         """Coordinates of the values as `CompiledSpace.encode` gives them, shape (n, D); NaN where inactive."""
         return _read_only(self._coords[: self._n])
+
+    def bins_of(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the cdf intervals of some rows' grid values, as `CompiledSpace.bins` gives them.
+
+        Parameters
+        ----------
+        rows : int array, shape (m,)
+            Positions.
+
+        Returns
+        -------
+        low, high : float64 arrays, shape (m, D)
+        """
+        return self._low[rows], self._high[rows]
 
     @property
     def losses(self) -> NDArray[np.float64]:
@@ -148,6 +164,7 @@ class History:
         rows = self.space.known(rows)
         self._values[start:stop] = rows
         self._coords[start:stop] = self.space.encode(rows)
+        self._low[start:stop], self._high[start:stop] = self.space.bins(rows)
         self._n = stop
         self._keys.update(self.space.keys(rows))
         self._kind[start:stop] = PENDING
@@ -198,6 +215,7 @@ class History:
             capacity *= 2
         self._values = _grown(self._values, capacity)
         self._coords = _grown(self._coords, capacity)
+        self._low, self._high = _grown(self._low, capacity), _grown(self._high, capacity)
         self._losses = _grown(self._losses, capacity)
         self._kind = _grown(self._kind, capacity)
 

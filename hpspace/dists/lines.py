@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
+from hpspace.dists.normal import ndtr, ndtri
 from hpspace.dists.special import LOG_SQRT_2PI, TINY, FloatArray, log_gauss_mass
 
 #: Half the spacing of doubles below 1: probabilities are kept this far from 0 and 1 before a normal quantile,

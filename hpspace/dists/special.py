@@ -12,7 +12,8 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import log_ndtr
+
+from hpspace.dists.normal import log_ndtr
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import log_ndtr, ndtri_exp
 
+from hpspace.dists.normal import log_ndtr, ndtri_exp
 from hpspace.dists.special import FloatArray, log_gauss_density, log_gauss_mass
 
 

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import erfcx, ndtr
+
+from hpspace.dists.normal import erfcx, ndtr
 
 FloatArray = NDArray[np.float64]
 

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
+
+from hpspace.dists.normal import ndtri
 
 Vector = NDArray[np.float64]
 

@@ -3,7 +3,7 @@
 A Parzen density of n kernels costs n evaluations a candidate and parameter. With hundreds of bad trials that is
 where a proposal's time goes, although almost all kernels have the same, smallest bandwidth. `Background` uses that:
 
-* marginals: trials are counted in bins (256 for a continuous parameter, one a value for a grid or a choice), and the
+* marginals: trials are counted in bins (128 for a continuous parameter, one a value for a grid or a choice), and the
   counts are smoothed by one table of kernels. Counts are kept with the history and grow with it, so a proposal
   looks at new trials only;
 * the joint density: the log of a product of normal kernels is linear in x and x^2, so that all candidates against
@@ -12,7 +12,7 @@ where a proposal's time goes, although almost all kernels have the same, smalles
 A parameter's kernels share the bandwidth ``max(min_bandwidth, 3 / (2 n_d))``, which is what the neighbour rule of
 `parzen.bandwidths` gives on average for n_d evenly spread trials, rounded up to a power of sqrt(2) times
 `min_bandwidth`. Given the bandwidth, joint densities are exact; log marginals of continuous parameters are within
-0.02 of the exact ones (bins of an eighth of the bandwidth, linear assignment and interpolation; tested).
+0.02 of the exact ones (bins of a quarter of the bandwidth, linear assignment and interpolation; tested).
 
 `many_bad` is what `evidence` calls; what is kept between calls (`Tally`) is a function of the
 history's rows, which never change. Axes: D columns in the order of `Layout`, R reals, G grids, C choices, n trials, c
@@ -28,18 +28,18 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
+from hpspace.dists.normal import ndtr
 from hpspace.history import History
 from hpspace.space.compiled import CompiledSpace
-from hpspace.suggest.tpe.layout import Layout, Points
+from hpspace.suggest.tpe.layout import Layout, Points, pick
 from hpspace.suggest.tpe.parzen import Density, Parzen, code_probabilities, prior_density
 
 Matrix = NDArray[np.float64]
 Codes = NDArray[np.intp]
 
 #: Bins of a continuous parameter.
-BINS = 256
+BINS = 128
 #: A grid of more values than this has no table; its kernels are evaluated as in `Parzen`.
 MOST_VALUES = 256
 #: Bandwidths are rounded up to the smallest one times a power of this.
@@ -334,14 +334,14 @@ class Background:
             density[:r] = self._binned(points.x[:r])
         grids = self.tables.grids
         if grids.rows:
-            density[grids.rows] = np.take_along_axis(self._valued, np.maximum(codes[grids.rows], 0), axis=1)
+            density[grids.rows] = pick(self._valued, np.maximum(codes[grids.rows], 0))
         if grids.others:
             held = self.kernels.active[grids.others] * self.kernels.weights
             share = (self.totals[grids.others] - self.prior_weight) / np.maximum(held.sum(axis=1), 1e-300)
             density[grids.others] = np.einsum("gcn,gn->gc", np.exp(others), held) * share[:, None]
         if m < len(codes):
             p = code_probabilities(self.layout, points.x[m:])
-            here = np.take_along_axis(self._counts[m:], np.maximum(codes[m:], 0), axis=1)
+            here = pick(self._counts[m:], np.maximum(codes[m:], 0))
             held, spread = self.totals[m:, None] - self.prior_weight, self._spread[:, None]
             density[m:] = (here + spread * p * held) / (1.0 + spread)
         mixed = (density + self.prior_weight * prior) / self.totals[:, None]
@@ -351,8 +351,8 @@ class Background:
         """Return the smoothed counts of the continuous columns at coordinates, shape (R, c)."""
         left, share = nearest_bins(x)
         table = self._smoothed
-        below = np.take_along_axis(table, left, axis=1)
-        above = np.take_along_axis(table, left + 1, axis=1)
+        below = pick(table, left)
+        above = pick(table, left + 1)
         return np.asarray(below + share * (above - below))
 
     @cached_property
@@ -504,6 +504,6 @@ def many_bad(
         As for `Parzen.fit`.
     """
     tally = tally_of(space, layout, history, min_bandwidth)
-    points = Points.of(layout, history.coords[rows], space.bins(history.values[rows]))
+    points = Points.of(layout, history.coords[rows], history.bins_of(rows))
     kernels = Kernels(points, tally.codes[rows].T, weights, tally.peaks[rows].T)
     return Background(layout, tally, tally.without(history, good), kernels, prior_weight)

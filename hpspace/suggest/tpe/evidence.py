@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from hpspace.history import FAILED, History
 from hpspace.space.compiled import CompiledSpace
 from hpspace.suggest.tpe.background import Background, many_bad
-from hpspace.suggest.tpe.layout import Layout, Points
+from hpspace.suggest.tpe.layout import Layout, Points, pick
 from hpspace.suggest.tpe.parzen import Parzen
 from hpspace.suggest.tpe.split import Split
 
@@ -89,7 +89,7 @@ def bad_density(
 
 def _observed(space: CompiledSpace, layout: Layout, history: History, rows: NDArray[np.intp]) -> Points:
     """Return rows of a history in the layout's order."""
-    return Points.of(layout, history.coords[rows], space.bins(history.values[rows]))
+    return Points.of(layout, history.coords[rows], history.bins_of(rows))
 
 
 def thinned(
@@ -137,6 +137,6 @@ def _distance(layout: Layout, coords: NDArray[np.float64], parts: Split) -> NDAr
     apart = (bad[:m] - centre[:m, None]) ** 2
     shares = (good[m:, None, :] == np.arange(layout.p.shape[1])[:, None]).sum(axis=2) / max(1, good.shape[1])
     codes = np.where(bad[m:] == bad[m:], bad[m:], 0.0).astype(np.intp)
-    apart = np.concatenate([apart, 1.0 - np.take_along_axis(shares, codes, axis=1)])
+    apart = np.concatenate([apart, 1.0 - pick(shares, codes)])
     distance: NDArray[np.float64] = np.where(bad == bad, apart, 0.25).sum(axis=0)
     return distance

@@ -10,11 +10,14 @@ Axes: D columns in the order real, grid, choice; n points. Coordinates are those
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpspace.space.compiled import CompiledSpace
+
+T = TypeVar("T", bound=np.generic)
 
 _REAL, _GRID, _CHOICE = 0, 1, 2
 
@@ -92,6 +95,12 @@ def _selectors(space: CompiledSpace, choices: NDArray[np.intp]) -> NDArray[np.in
     """Return the choices on which another parameter's existence depends."""
     named = {label for param in space.params for clauses in param.conditions for label, _ in clauses}
     return np.array([column for column in choices if space.labels[column] in named], dtype=np.intp)
+
+
+def pick(table: NDArray[T], columns: NDArray[np.intp]) -> NDArray[T]:
+    """Return the entries of each row of a table (d, k) at the same row of `columns` (d, n); shape (d, n)."""
+    picked: NDArray[T] = table[np.arange(len(table))[:, None], columns]
+    return picked
 
 
 @dataclass(frozen=True)

@@ -29,9 +29,9 @@ from functools import cached_property
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
 
-from hpspace.suggest.tpe.layout import Layout, Points
+from hpspace.dists.normal import ndtr, ndtri
+from hpspace.suggest.tpe.layout import Layout, Points, pick
 
 _LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
 
@@ -303,7 +303,7 @@ class Parzen:
         if self._complete:
             return kernel
         held = np.concatenate([self.points.active, np.ones((len(kernel), 1), dtype=bool)], axis=1)
-        rows, columns = np.nonzero(~np.take_along_axis(held, kernel, axis=1))
+        rows, columns = np.nonzero(~pick(held, kernel))
         if len(rows):
             kernel = kernel.copy()
             ends = np.cumsum(self.held, axis=1)[rows]  # (missing, n)
@@ -330,7 +330,7 @@ class Parzen:
         codes = self.layout.codes_at(declared)
         if n == 0:
             return codes
-        own = np.take_along_axis(self.points.x[m:], np.where(kernel == n, 0, kernel), axis=1)
+        own = pick(self.points.x[m:], np.where(kernel == n, 0, kernel))
         return np.where(declared < 0, own, codes)
 
 
@@ -385,7 +385,7 @@ def bandwidths(
         return np.ones((d, n))
     keyed = x if active.all() else np.where(active, x, 2.0)  # entries that do not count go last
     rank = np.argsort(keyed, axis=1)
-    ordered = np.take_along_axis(keyed, rank, axis=1)
+    ordered = pick(keyed, rank)
     padded = np.empty((d, n + 2))
     padded[:, 1:-1] = ordered
     padded[:, 0] = np.nan  # no neighbour
@@ -429,7 +429,7 @@ def prior_density(layout: Layout, points: Points) -> NDArray[np.float64]:
 
 def code_probabilities(layout: Layout, codes: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the declared probability of each code, shape (choices, c)."""
-    p: NDArray[np.float64] = np.take_along_axis(layout.p, codes.astype(np.intp), axis=1)
+    p = pick(layout.p, codes.astype(np.intp))
     return np.maximum(p, _TINY)
 
 
