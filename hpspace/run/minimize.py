@@ -278,7 +278,7 @@ def best_of(trials: Any, domain: Domain) -> Best:
     Returns
     -------
     Best
-        Its `config` is None if the best trial is of another space and lacks a value.
+        Its `config` is None if the best trial is of another space, and its point is none of this one.
 
     Raises
     ------
@@ -291,7 +291,7 @@ def best_of(trials: Any, domain: Domain) -> Best:
         raise AllTrialsFailed(f"{NO_TASKS} {why_no_best(trials._dynamic_trials)}") from None
     try:
         config = _config_at(argmin, trials, best, domain)
-    except InvalidPoint:
+    except (InvalidPoint, LookupError, TypeError, ValueError):  # what a point of another space may lead to
         config = None
     return Best(argmin, config=config, loss=best["result"]["loss"], trials=trials)
 

@@ -140,3 +140,12 @@ def test_a_best_trial_of_a_smaller_space_has_no_config():
     assert set(best) == {"x"}
     assert best.loss == -10
     assert best.config is None
+
+
+def test_a_best_trial_of_a_space_with_more_options_has_no_config():
+    """Its index is past the end of the options there are now; the argmin is there all the same."""
+    old = fmin(lambda c: -c, hp.choice("c", [1, 2, 3]), "rand", 3, rstate=0, verbose=False)
+    with pytest.warns(match="another search space"):
+        best = fmin(float, hp.choice("c", [1, 2]), "rand", 5, trials=old.trials, rstate=0, verbose=False)
+    assert best == {"c": 2}
+    assert best.config is None
