@@ -147,16 +147,20 @@ class FMinIter:
         self._read_outcomes()
         self._shown = self._done
         with self.progress_callback(self._shown, self.max_evals) as self._display:
-            self._take_turns(N, block_until_done)
+            try:
+                self._take_turns(N, block_until_done)
+            except BaseException:  # from the keyboard at any moment: leave trials and file as they should be
+                self._settle()
+                raise
             if self.asynchronous and block_until_done:
                 self.block_until_done()
                 self._read_outcomes()
                 self._report()
         self._display = Silence()
         # What a limit has kept from being evaluated is cancelled, so that every visible trial is complete.
-        if self._stopped and not self.asynchronous and turn.cancel_queued(self.trials):
-            self._settle()
-        self.trials.refresh()
+        if self._stopped and not self.asynchronous:
+            turn.cancel_queued(self.trials)
+        self._settle()
 
     def _take_turns(self, n: int, block_until_done: bool) -> None:
         """Queue `n` trials and evaluate what is queued, until done or stopped."""
@@ -217,26 +221,47 @@ class FMinIter:
         """Ask the algorithm until the queue is full or `wanted` trials were added; return how many were."""
         if wanted <= 0 or self._exhausted:
             return 0
-        room = min(wanted, self.max_queue_len - self._count(JOB_STATE_NEW))
+        room = min(wanted, self._room())
         added = 0
         while added < room and not self._exhausted and not self.is_cancelled:
-            docs = self._ask_algorithm(room - added)
-            if docs:
-                self.trials.insert_trial_docs(docs)
-                self.trials.refresh()
+            inserted = self._ask_algorithm(room - added)
+            if inserted:
+                self._refresh()
             else:
                 self._exhausted = True
                 self._log_exhausted()
-            added += len(docs)
+            added += inserted
         return added
 
-    def _ask_algorithm(self, n: int) -> list[dict[str, Any]]:
-        """Return at most `n` new documents."""
+    def _room(self) -> int:
+        """Return how many trials to ask for.
+
+        When they are evaluated here, none before the queue is empty: so the algorithm is asked in the same portions
+        whether or not the run was interrupted, and knows as much as can be known.
+        """
+        if self.asynchronous:
+            return self.max_queue_len - self._count(JOB_STATE_NEW)
+        return 0 if turn.queued(self.trials) else self.max_queue_len
+
+    def _refresh(self) -> None:
+        """Refresh the trials at a cost that does not grow with the run, if they can."""
+        recent = getattr(self.trials, "refresh_recent", None)
+        self.trials.refresh() if self.asynchronous or recent is None else recent()
+
+    def _ask_algorithm(self, n: int) -> int:
+        """Ask for `n` trials and insert what is answered; return how many."""
         tids = list(self.trials.new_trial_ids(n))
-        docs = list(self.algo(tids, self.domain, self.trials, seed_for(self.base, tids[0])))
-        if len(docs) > len(tids):
-            raise ValueError(f"the algorithm was given {len(tids)} ids and answered {len(docs)} trials")
-        return docs
+        try:
+            docs = list(self.algo(tids, self.domain, self.trials, seed_for(self.base, tids[0])))
+            if len(docs) > len(tids):
+                raise ValueError(f"the algorithm was given {len(tids)} ids and answered {len(docs)} trials")
+            if docs:
+                self.trials.insert_trial_docs(docs)
+        except BaseException:  # the next seed depends on the next id: an interrupt must not use ids up
+            if hasattr(self.trials, "release_trial_ids"):
+                self.trials.release_trial_ids(tids)
+            raise
+        return len(docs)
 
     def _log_exhausted(self) -> None:
         """Say that a finite space is used up, if that is why the algorithm gave nothing."""
@@ -268,7 +293,7 @@ class FMinIter:
                 self._save()  # a long queue must not be lost with the process
             self._evaluate(trial)
             self._report()
-        self.trials.refresh()
+        self._refresh()
         if len(self.trials._dynamic_trials) != stored:  # the objective has injected results
             self._read_outcomes()
 
@@ -288,7 +313,7 @@ class FMinIter:
     def _settle(self) -> None:
         """Bring trials and save file up to date."""
         self.trials.refresh()
-        self._save()
+        self._save(thorough=True)
 
     def _read_outcomes(self) -> None:
         """Count finished trials and find the best loss anew; what `_note_result` keeps up to date."""
@@ -355,9 +380,9 @@ class FMinIter:
     def _count(self, states: Any) -> int:
         return int(self.trials.count_by_state_unsynced(states))
 
-    def _save(self) -> None:
+    def _save(self, thorough: bool = False) -> None:
         if self._journal is not None:
-            self._journal.append_changes(self.trials)
+            self._journal.append_changes(self.trials, recent=not (thorough or self.asynchronous))
 
     def _publish_domain(self) -> None:
         """Store the pickled domain with asynchronous trials, where workers find it."""

@@ -25,6 +25,7 @@ from hpspace.run.objective import KeywordObjective, annotated_space
 from hpspace.run.points import queue_default, queue_points
 from hpspace.run.seeds import Base, base_from
 from hpspace.run.stopping import evaluation_limit, validate_loss_threshold, validate_timeout
+from hpspace.run.turn import requeue_interrupted
 from hpspace.space.compiled import CompiledSpace
 from hpspace.trials.bests import why_no_best
 from hpspace.trials.trials import Trials
@@ -155,6 +156,8 @@ def fmin(
     domain.revisit = revisit
     if trials is None:
         trials = _new_or_loaded(trials_save_file)
+    if not getattr(trials, "asynchronous", False) and hasattr(trials, "_dynamic_trials"):
+        requeue_interrupted(trials)
     if points_to_evaluate is not None:
         queue_points(trials, domain.space, points_to_evaluate, base)
     if allow_trials_fmin and _has_own_fmin(trials):

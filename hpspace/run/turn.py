@@ -6,6 +6,9 @@ A trial's way::
                    ├──► ERROR    it raised: misc["error"] and misc["traceback"] say what
                    └──► CANCEL   it was interrupted, as from the keyboard
 
+A trial that was interrupted from the keyboard, or was running when its process was killed, is put back into the queue
+when a search goes on (`requeue_interrupted`). One that ended its process by itself (SystemExit) is not.
+
 Each function leaves the document consistent, whatever is raised. Called by `run.loop`; refreshing the trials and
 saving them is the loop's business.
 """
@@ -24,10 +27,15 @@ from hpspace.trials.document import (
     JOB_STATE_ERROR,
     JOB_STATE_NEW,
     JOB_STATE_RUNNING,
+    STATUS_NEW,
     spec_from_misc,
 )
 
 logger = logging.getLogger(__name__)
+
+
+#: Key of a document's misc: the trial was interrupted from the keyboard and waits to be evaluated again.
+INTERRUPTED = "interrupted"
 
 
 def queued(trials: Any) -> list[dict[str, Any]]:
@@ -46,7 +54,7 @@ def queued(trials: Any) -> list[dict[str, Any]]:
     exp_key = getattr(trials, "_exp_key", None)
     return [
         doc
-        for doc in trials._dynamic_trials
+        for doc in _unsettled(trials)
         if doc["state"] == JOB_STATE_NEW and (exp_key is None or doc["exp_key"] == exp_key)
     ]
 
@@ -76,6 +84,48 @@ def cancel_queued(trials: Any) -> int:
     return len(queue)
 
 
+def requeue_interrupted(trials: Any) -> int:
+    """Put the trials back into the queue whose evaluation was cut off, so that none of a search's points is lost.
+
+    Parameters
+    ----------
+    trials : Trials
+        Whose, before a search in this process; workers' trials are their own business.
+
+    Returns
+    -------
+    int
+        How many there were.
+    """
+    busy = getattr(trials, "_in_hand", ())  # an objective may search with the trials that it is one of
+    exp_key = getattr(trials, "_exp_key", None)
+    cut_off = [
+        doc
+        for doc in trials._dynamic_trials
+        if (doc["state"] == JOB_STATE_CANCEL and doc["misc"].get(INTERRUPTED))
+        or (doc["state"] == JOB_STATE_RUNNING and doc["tid"] not in busy)
+        if exp_key is None or doc["exp_key"] == exp_key
+    ]
+    for doc in cut_off:
+        doc["misc"].pop(INTERRUPTED, None)
+        doc["result"] = {"status": STATUS_NEW}
+        _move(doc, JOB_STATE_NEW)
+    if cut_off:
+        trials.refresh()
+        logger.info(
+            "%d interrupted trials are evaluated again",
+            len(cut_off),
+            extra={"action": "requeued", "n": len(cut_off)},
+        )
+    return len(cut_off)
+
+
+def _unsettled(trials: Any) -> list[dict[str, Any]]:
+    docs: list[dict[str, Any]]
+    docs = trials.unsettled() if hasattr(trials, "unsettled") else trials._dynamic_trials
+    return docs
+
+
 def evaluate(domain: Any, trials: Any, trial: dict[str, Any]) -> Exception | None:
     """Evaluate one trial and store in its document how it ended.
 
@@ -98,9 +148,11 @@ def evaluate(domain: Any, trials: Any, trial: dict[str, Any]) -> Exception | Non
     BaseException
         KeyboardInterrupt and its kind propagate, after the trial was cancelled.
     """
-    _move(trial, JOB_STATE_RUNNING)
-    trial["book_time"] = trial["refresh_time"]
+    busy: set[Any] = getattr(trials, "_in_hand", set())
     try:
+        busy.add(trial["tid"])
+        _move(trial, JOB_STATE_RUNNING)
+        trial["book_time"] = trial["refresh_time"]
         result = domain.evaluate(spec_from_misc(trial["misc"]), Ctrl(trials, current_trial=trial))
     except Exception as error:  # noqa: BLE001 - whatever a user's function raises is this trial's outcome
         trial["misc"]["error"] = (str(type(error)), str(error))
@@ -108,10 +160,14 @@ def evaluate(domain: Any, trials: Any, trial: dict[str, Any]) -> Exception | Non
         _move(trial, JOB_STATE_ERROR)
         logger.error("trial %s raised %r", trial["tid"], error, extra=event("trial_error", trial))
         return error
-    except BaseException:
+    except BaseException as interrupt:
+        if isinstance(interrupt, KeyboardInterrupt):
+            trial["misc"][INTERRUPTED] = True
         _move(trial, JOB_STATE_CANCEL)
         logger.warning("trial %s was interrupted", trial["tid"], extra=event("trial_cancelled", trial))
         raise
+    finally:
+        busy.discard(trial["tid"])
     trial["result"] = result
     _move(trial, JOB_STATE_DONE)
     logger.debug(

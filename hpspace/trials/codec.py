@@ -138,26 +138,32 @@ class Mirror:
     def _docs(self) -> list[dict[str, Any]]:
         return self._changes.docs
 
-    def sync(self, docs: Sequence[dict[str, Any]]) -> History:
+    def sync(self, docs: Sequence[dict[str, Any]], recent: bool = False) -> History:
         """Bring the history up to date.
 
         Parameters
         ----------
         docs : sequence of dict
             The documents in every state, in order of insertion.
+        recent : bool
+            Pass over the settled documents, see `Changes`.
 
         Returns
         -------
         History
         """
-        if len(docs) < len(self._changes) or not self._follow(docs):
+        try:
+            if len(docs) < len(self._changes) or not self._follow(docs, recent):
+                self._forget()
+                self._follow(docs)
+        except BaseException:  # interrupted half-way: what was remembered may not have become rows
             self._forget()
-            self._follow(docs)
+            raise
         return self.history
 
-    def _follow(self, docs: Sequence[dict[str, Any]]) -> bool:
+    def _follow(self, docs: Sequence[dict[str, Any]], recent: bool = False) -> bool:
         """Re-read changed documents and read new ones; False if a row had to go or to change its values."""
-        known, changed = len(self._changes), self._changes.of(docs)
+        known, changed = len(self._changes), self._changes.of(docs, recent)
         if not changed and known == len(docs):
             return True
         for position in [*changed, *range(known, len(docs))]:

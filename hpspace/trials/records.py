@@ -124,10 +124,13 @@ def create(path: Path, header: bytes, payloads: Iterable[bytes]) -> int:
     """
     content = header + framed(payloads)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        _flush(file)
-    partial.replace(path)
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            _flush(file)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
     _flush_folder(path.parent)
     return len(content)
 

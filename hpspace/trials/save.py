@@ -97,13 +97,15 @@ class Journal:
         trials._journal_mark = journal
         return journal
 
-    def append_changes(self, trials: Trials) -> None:
+    def append_changes(self, trials: Trials, recent: bool = False) -> None:
         """Write what changed since the last call; return when it is on the disk.
 
         Parameters
         ----------
         trials : Trials
             The trials that the journal was opened with.
+        recent : bool
+            Pass over the settled documents, see `Changes`; a later call without makes up for it.
 
         Raises
         ------
@@ -112,24 +114,24 @@ class Journal:
         OSError
             The file cannot be written. A later call makes up for it.
         """
-        if not self.path.exists():
+        if self._broken or not self.path.exists():
             self._write_whole(trials)
             return
-        payloads = self._difference(trials)
-        if not payloads:
-            return
         self._refuse_other_writers()
-        self._broken = True
-        try:
-            self._end = records.append(self.path, self._end, payloads)
-            self._broken = False
-        finally:
-            self._size = self.path.stat().st_size
+        self._broken = True  # from here on an interrupt may lose what is taken as written
+        payloads = self._difference(trials, recent)
+        if payloads:
+            try:
+                self._end = records.append(self.path, self._end, payloads)
+            finally:
+                self._size = self.path.stat().st_size
+        self._broken = False
 
     def _write_whole(self, trials: Trials) -> None:
         """Create the file with everything the trials hold."""
         self._header = records.Header(str(self.path), uuid.uuid4().hex)
         self._forget()
+        self._broken = True
         payloads = [_open_record(trials), *self._difference(trials)]
         self._end = self._size = records.create(self.path, pickle.dumps(_Pointer(*self._header)), payloads)
         self._broken = False
@@ -150,22 +152,26 @@ class Journal:
 
     # -- what changed --------------------------------------------------------------------------------------
 
-    def _difference(self, trials: Trials) -> list[bytes]:
+    def _difference(self, trials: Trials, recent: bool = False) -> list[bytes]:
         """Return records of what the file lacks, and take them as written."""
         docs = all_documents(trials)
         payloads: list[bytes] = []
-        if self._broken or len(docs) < len(self._changes):
+        if len(docs) < len(self._changes):
             self._forget()
             payloads.append(pickle.dumps(("clear",)))
         if trials._memo is not self._memo:
             self._memo = trials._memo
             payloads.append(pickle.dumps(("space", self._memo.dump())))
-        return [*payloads, *self._changed_documents(docs), *self._changed_attachments(trials.attachments)]
+        return [
+            *payloads,
+            *self._changed_documents(docs, recent),
+            *self._changed_attachments(trials.attachments),
+        ]
 
-    def _changed_documents(self, docs: Sequence[dict[str, Any]]) -> Iterator[bytes]:
+    def _changed_documents(self, docs: Sequence[dict[str, Any]], recent: bool) -> Iterator[bytes]:
         """Yield records of documents that are new, are not as they were, or are being worked on."""
         known = len(self._changes)
-        for position in sorted({*self._changes.of(docs), *self._running, *range(known, len(docs))}):
+        for position in sorted({*self._changes.of(docs, recent), *self._running, *range(known, len(docs))}):
             doc = docs[position]
             self._changes.remember(position, doc)
             data = dumps(doc, f"trial {doc['tid']}")

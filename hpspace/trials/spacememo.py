@@ -47,8 +47,8 @@ class SpaceMemo:
     def space(self) -> CompiledSpace | None:
         """The space; None when it is unknown or its bytes cannot be read here (which is logged once)."""
         if self._space is None and self._pickled is not None and not self._tried:
-            self._tried = True
             self._space = _unpickled(self._pickled)
+            self._tried = True
         return self._space
 
     @property
@@ -61,8 +61,8 @@ class SpaceMemo:
     def dump(self) -> tuple[bytes | None, dict[str, Any] | None]:
         """Return bytes and description for a pickle of the trials."""
         if self._pickled is None and self._space is not None and not self._tried:
-            self._tried = True
             self._pickled = _pickled(self._space)
+            self._tried = True
         return self._pickled, self.json
 
 

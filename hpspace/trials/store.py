@@ -12,6 +12,7 @@ and every method goes through the overridable ones (`refresh`, `_insert_trial_do
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, MutableMapping, Sequence
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ from hpspace.exceptions import InvalidTrial
 from hpspace.history import History
 from hpspace.space.compiled import CompiledSpace
 from hpspace.trials.attachments import TrialAttachments, attachment_name
+from hpspace.trials.changes import FINAL
 from hpspace.trials.codec import Mirror
 from hpspace.trials.document import JOB_VALID_STATES, trial_document, validate
 from hpspace.trials.reading import ReadTrials
@@ -26,6 +28,10 @@ from hpspace.trials.sonify import sonify_in_place
 from hpspace.trials.tids import TidIndex
 
 S = TypeVar("S", bound="StoredTrials")
+
+#: `refresh_recent` looks at finished documents too after so many turns, and one more for each so many documents.
+FULL_LOOK_TURNS = 100
+DOCUMENTS_A_TURN = 8
 
 #: Spaces whose histories are kept up to date: the present one and the one before.
 MAX_MIRRORS = 2
@@ -50,6 +56,10 @@ class StoredTrials(ReadTrials):
     attachments: MutableMapping[str, Any]
     _mirrors: list[tuple[Mirror, list[dict[str, Any]]]]
     _tid_index: TidIndex
+    _settled: list[dict[str, Any]]
+    _n_settled: int
+    _turns: int
+    _in_hand: set[Any]
 
     def __new__(cls: type[S], *args: Any, **kwargs: Any) -> S:
         """Make the object with every attribute that the methods rely on."""
@@ -71,7 +81,14 @@ class StoredTrials(ReadTrials):
     @classmethod
     def _caches(cls) -> dict[str, Any]:
         """Return fresh attributes that are derived from others, never pickled and never shared by views."""
-        return {"_mirrors": [], "_tid_index": TidIndex()}
+        return {
+            "_mirrors": [],
+            "_tid_index": TidIndex(),
+            "_settled": [],  # the visible ones of the first `_n_settled` documents, all of them finished
+            "_n_settled": 0,
+            "_turns": 0,  # since the last full refresh
+            "_in_hand": set(),  # ids of the trials that are being evaluated in this process
+        }
 
     # -- what is there -------------------------------------------------------------------------------------
 
@@ -90,10 +107,50 @@ class StoredTrials(ReadTrials):
 
         Documents that are failed, cancelled or of another experiment are hidden.
         """
-        self._trials = [doc for doc in self._stored() if doc["state"] in JOB_VALID_STATES]
+        self._settled, self._n_settled, self._turns = [], 0, 0
+        self._show(recent=False)
+
+    def refresh_recent(self) -> None:
+        """Do what `refresh` does for the documents that are new or were unfinished at the last look.
+
+        What a search calls each turn, at a cost that does not grow with the search. Edits of finished documents
+        are noticed too, but later: every now and then (`FULL_LOOK_TURNS`, `DOCUMENTS_A_TURN`) this is a full
+        refresh, and so is the last of a search. A class with a `refresh` of its own has that called instead.
+        """
+        self._turns += 1
+        due = self._turns >= FULL_LOOK_TURNS + len(self._dynamic_trials) // DOCUMENTS_A_TURN
+        shrunk = len(self._dynamic_trials) < self._n_settled
+        if due or shrunk or self._exp_key is not None or self._refreshes_itself():
+            self.refresh()
+        else:
+            self._show(recent=True)
+
+    def unsettled(self) -> list[dict[str, Any]]:
+        """Return the documents that may be unfinished: all but the first ones, known to be finished."""
+        start = self._n_settled
+        if self._refreshes_itself() or start > len(self._dynamic_trials):
+            start = 0
+        return self._dynamic_trials[start:]
+
+    def _refreshes_itself(self) -> bool:
+        """Whether a subclass has its own idea of refreshing, and perhaps another store."""
+        return type(self).refresh is not StoredTrials.refresh
+
+    def _show(self, recent: bool) -> None:
+        """Make the visible list and follow it with the histories."""
+        rest = self._settle()
+        self._trials = [*self._settled, *(doc for doc in rest if doc["state"] in JOB_VALID_STATES)]
         self._ids.update(self._tid_index.follow(self._dynamic_trials))
         for mirror, _ in self._mirrors:
-            self._sync(mirror)
+            self._sync(mirror, recent)
+
+    def _settle(self) -> list[dict[str, Any]]:
+        """Let the settled documents reach up to the first unfinished one; return those from there on."""
+        rest = self._stored()[self._n_settled :]
+        finished = list(itertools.takewhile(lambda doc: doc["state"] in FINAL, rest))
+        self._settled.extend(doc for doc in finished if doc["state"] in JOB_VALID_STATES)
+        self._n_settled += len(finished)
+        return rest[len(finished) :]
 
     def view(self: S, exp_key: str | None = None, refresh: bool = True) -> S:
         """Return trials that share this store and show one experiment of it.
@@ -163,10 +220,10 @@ class StoredTrials(ReadTrials):
         mirror = Mirror(space)
         return self._sync(mirror)
 
-    def _sync(self, mirror: Mirror) -> History:
+    def _sync(self, mirror: Mirror, recent: bool = False) -> History:
         others = [pair for pair in self._mirrors if pair[0] is not mirror]
         self._mirrors = [*others, (mirror, self.trials)][-MAX_MIRRORS:]
-        return mirror.sync(self.documents())
+        return mirror.sync(self.documents(), recent)
 
     # -- adding trials -------------------------------------------------------------------------------------
 
@@ -191,6 +248,18 @@ class StoredTrials(ReadTrials):
             start += 1
         self._ids.update(tids)
         return tids
+
+    def release_trial_ids(self, tids: Iterable[Any]) -> None:
+        """Take back ids of `new_trial_ids` that were not used, so that an interrupted search leaves no gap.
+
+        Parameters
+        ----------
+        tids : iterable
+            The ids; those that a document has by now stay taken.
+        """
+        self._ids.difference_update(
+            [tid for tid in tids if self._tid_index.find(self._dynamic_trials, tid) is None]
+        )
 
     def new_trial_docs(
         self, tids: Sequence[Any], specs: Sequence[Any], results: Sequence[Any], miscs: Sequence[Any]

@@ -207,7 +207,7 @@ def test_an_interrupt_cancels_the_running_trial(interrupt):
 
 
 def test_points_queued_at_an_interrupt_are_evaluated_later():
-    """They wait in the queue."""
+    """They wait in the queue, and the one that was interrupted waits with them."""
     trials = generate_trials_to_calculate([{"x": 0.25}, {"x": 0.5}, {"x": 0.75}])
 
     def interrupted(config):
@@ -219,7 +219,7 @@ def test_points_queued_at_an_interrupt_are_evaluated_later():
         search(interrupted, 0, trials)
     assert states(trials) == [JOB_STATE_DONE, JOB_STATE_CANCEL, JOB_STATE_NEW]
     search(x_of, 2, trials)
-    assert trials.vals["x"] == [0.25, 0.75]
+    assert trials.vals["x"] == [0.25, 0.5, 0.75]
 
 
 # ---------------------------------------------------------------- reasons to stop

@@ -48,10 +48,15 @@ def test_a_long_queue_is_saved_trial_by_trial(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("error", "state"), [(KeyboardInterrupt, JOB_STATE_CANCEL), (ValueError, JOB_STATE_ERROR)]
+    ("error", "state", "documents"),
+    [
+        (KeyboardInterrupt, JOB_STATE_CANCEL, 5),
+        (SystemExit, JOB_STATE_CANCEL, 6),
+        (ValueError, JOB_STATE_ERROR, 6),
+    ],
 )
-def test_an_exception_leaves_the_file_consistent(tmp_path, error, state):
-    """The trial that ended badly is in the file with its state; the next call goes on."""
+def test_an_exception_leaves_the_file_consistent(tmp_path, error, state, documents):
+    """The trial that ended badly is in the file with its state; the next call goes on, with an interrupted one."""
     path = tmp_path / "file"
     calls = []
 
@@ -66,7 +71,7 @@ def test_an_exception_leaves_the_file_consistent(tmp_path, error, state):
     assert [doc["state"] for doc in Trials.load(path)._dynamic_trials] == [2, 2, state]
     best = search(path)
     assert len(best.trials) == 5
-    assert len(best.trials._dynamic_trials) == 6
+    assert len(best.trials._dynamic_trials) == documents
 
 
 def test_points_are_not_run_again_on_resuming(tmp_path):
