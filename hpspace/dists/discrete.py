@@ -168,9 +168,8 @@ class Categorical(Distribution):
             return []
         given, p = args["p"], _probabilities(args["p"])
         if p is None:
-            return [
-                ("p", given, f"p={given!r} is not a list of numbers", "write one probability for each option")
-            ]
+            fix = "write one probability for each option; in hp.pchoice the probability is the first of each pair"
+            return [("p", given, f"p={given!r} is not a list of numbers", fix)]
         if not p:
             return [("p", given, "there are no probabilities", "give at least one option")]
         wrong = [x for x in p if not (math.isfinite(x) and x >= 0)]

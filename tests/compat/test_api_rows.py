@@ -40,6 +40,7 @@ from hpspace.exceptions import (
     BadSearchSpace,
     DuplicateLabel,
     InvalidAnnotatedParameter,
+    InvalidDistribution,
     InvalidLoss,
     InvalidPoint,
     InvalidResultStatus,
@@ -164,6 +165,12 @@ def test_arguments_of_a_draw_are_found_by_name(node, argument, value):
     assert param.arg["label"].obj == "x"
     assert param.arg["obj"].arg[argument].obj == value
     assert param.arg["obj"].arg["rng"] is MissingArgument
+
+
+def test_the_probability_of_a_pchoice_comes_first():
+    """Section 2, pchoice: pairs of (probability, option); the other way round is a fault that says so."""
+    with pytest.raises(InvalidDistribution, match="the probability is the first of each pair"):
+        Domain(float, hp.pchoice("x", [("a", 0.5), ("b", 0.5)]))
 
 
 def test_the_argument_of_randint_that_is_absent():
