@@ -209,15 +209,16 @@ def conditions(plan: ActivityPlan, labels: tuple[str, ...]) -> tuple[Conditions,
     tuple of Conditions
         One a column; a parameter that every option of a choice leads to does not depend on that choice.
     """
+    counts = {_selector_name(s, labels): len(s.node.args) - 1 for s in plan.switches}
     of_param: list[set[frozenset[Clause]]] = [set() for _ in labels]
     of_switch: list[set[frozenset[Clause]]] = [set() for _ in plan.switches]
     _add(plan.root, {frozenset()}, of_param, of_switch)
     for position, switch in enumerate(plan.switches):
-        alternatives = of_switch[position] = _simplified(of_switch[position], plan, labels)
+        alternatives = of_switch[position] = _simplified(of_switch[position], counts)
         name = _selector_name(switch, labels)
         for k, reach in switch.options:
             _add(reach, {clauses | {(name, k)} for clauses in alternatives}, of_param, of_switch)
-    return tuple(_sorted(_simplified(alternatives, plan, labels)) for alternatives in of_param)
+    return tuple(_sorted(_simplified(alternatives, counts)) for alternatives in of_param)
 
 
 def _selector_name(switch: Switch, labels: tuple[str, ...]) -> str:
@@ -239,17 +240,24 @@ def _add(
         of_switch[position] |= new
 
 
-def _simplified(
-    alternatives: set[frozenset[Clause]], plan: ActivityPlan, labels: tuple[str, ...]
-) -> set[frozenset[Clause]]:
-    """Drop contradictions, absorbed alternatives, and choices of which every option is present."""
-    counts = {_selector_name(s, labels): len(s.node.args) - 1 for s in plan.switches}
+def _simplified(alternatives: set[frozenset[Clause]], counts: Mapping[str, int]) -> set[frozenset[Clause]]:
+    """Drop contradictions, absorbed alternatives, and choices of which every option is present.
+
+    Parameters
+    ----------
+    alternatives : set of frozenset of Clause
+        Conjunctions.
+    counts : mapping of str to int
+        Number of options of each selector.
+    """
     kept = {clauses for clauses in alternatives if len({name for name, _ in clauses}) == len(clauses)}
     changed = len(kept) <= _MAX_ALTERNATIVES
     while changed:
         changed = False
         for clauses in list(kept):
             for name, index in clauses:
+                if counts[name] > len(kept):
+                    continue
                 rest = clauses - {(name, index)}
                 if all(rest | {(name, k)} in kept for k in range(counts[name])):
                     kept -= {rest | {(name, k)} for k in range(counts[name])}

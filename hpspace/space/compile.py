@@ -23,6 +23,9 @@ from hpspace.space.params import NO_DEFAULT, Conditions, Kind, Param
 
 _KINDS: dict[type, Kind] = {dists.Real: "real", dists.Grid: "grid", dists.Choice: "choice"}
 
+#: An option that is no constant is named by at most so many labels, found among its first so many nodes.
+_SHOWN, _LOOKED_AT = 4, 200
+
 #: A typical value of each parameter's node, to see what kind of distribution depends on it.
 Medians = dict[Node, Any]
 
@@ -95,6 +98,7 @@ def _validate(
         found += find.distribution_faults(node, paths[node], None if options is None else len(options))
     found += find.unlabelled_draws(nodes, params, paths, stochastic.implicit_stochastic_symbols)
     found += find.unsortable_keys(nodes, paths)
+    found += find.hidden_expressions(nodes, paths)
     raise_faults(found)
     for node in params:
         find.warn_suspicious(node)
@@ -156,13 +160,22 @@ def _kind(name: str, dist: dists.Distribution | None, selects: bool, depends: bo
 
 
 def _option_text(option: Node) -> Any:
-    """Return an option as it is when it is a constant, else a short text."""
+    """Return an option as it is when it is a constant, else a short text with the labels found first."""
     if isinstance(option, Literal):
         return option.obj
-    labels = [find.label_of(param) for param in find.params_below(option)]
-    if not labels:
+    labels: list[str] = []
+    looked_at, waiting = 0, [option]
+    while waiting and len(labels) <= _SHOWN and looked_at < _LOOKED_AT:
+        node = waiting.pop()
+        looked_at += 1
+        if node.name == "hyperopt_param":
+            labels.append(find.label_of(node))
+        else:
+            waiting.extend(reversed(node.inputs()))
+    if not labels and not waiting:
         return evaluate(option)
-    return f"{option.name}({', '.join(labels)})"
+    shown = labels[:_SHOWN] + ["..."] * (len(labels) > _SHOWN or bool(waiting))
+    return f"{option.name}({', '.join(dict.fromkeys(shown))})"
 
 
 def _paths(root: Node) -> dict[Node, str]:
@@ -186,11 +199,14 @@ def _steps(node: Node) -> list[tuple[str, Node]]:
     """Return the ways down from a node: (suffix of the path, child)."""
     if node.name == "dict" and node.args:
         pairs = node.args[0].args
-        return [(f"[{evaluate(pair.args[0])!r}]", pair.args[1]) for pair in pairs]
+        steps = [(f"[{_key(pair.args[0])}]", pair.args[1]) for pair in pairs]
+        return steps + [(".keys()", pair.args[0]) for pair in pairs if not find.is_constant(pair.args[0])]
     if node.name == "dict":
         return [(f"[{_quoted(key)}]", child) for key, child in node.named_args]
     if node.name in ("pos_args", "list"):
         return [(f"[{i}]", child) for i, child in enumerate(node.args)]
+    if node.name == "namedtuple" and isinstance(node.args[0], Literal):
+        return [(f".{field}", child) for field, child in zip(node.args[0].obj._fields, node.args[1:])]
     if node.name == "switch" and node.args:
         param = selecting_param(node.args[0])
         name = find.label_of(param) if param is not None else "option"
@@ -200,6 +216,11 @@ def _steps(node: Node) -> list[tuple[str, Node]]:
         return [("", child) for child in node.inputs()]
     inputs = [(f".{node.name}[{i}]", child) for i, child in enumerate(node.args)]
     return inputs + [(f".{node.name}[{name}]", child) for name, child in node.named_args]
+
+
+def _key(node: Node) -> str:
+    """Return a dict's key as it is written; one that is an expression is a fault, found later."""
+    return repr(evaluate(node)) if find.is_constant(node) else "..."
 
 
 def _quoted(key: str) -> str:

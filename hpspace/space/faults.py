@@ -7,14 +7,22 @@ were written (misspelt or missing arguments included) are judged here, where lab
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+import itertools
 import math
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections import UserDict, UserList, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from types import MappingProxyType
 from typing import Any
+
+import numpy as np
 
 from hpspace import dists
 from hpspace.exceptions import (
+    BadSearchSpace,
     DuplicateLabel,
     EmptyChoice,
     Fault,
@@ -24,13 +32,15 @@ from hpspace.exceptions import (
     UnlabelledDraw,
 )
 from hpspace.graph.evaluate import evaluate
-from hpspace.graph.node import Node
+from hpspace.graph.node import Literal, Node
 from hpspace.graph.walk import dfs
 
 #: A log-bound ratio that hardly anybody means: exp(50 low) and beyond.
 _SUSPICIOUS_RATIO = 50.0
 #: exp(50) is about 5e21; no bound of a hyperparameter lies there.
 _SUSPICIOUS_EXPONENT = 50.0
+#: Parts of a constant container that are searched for expressions.
+_LOOKED_AT = 1000
 
 
 def label_of(node: Node) -> str:
@@ -89,7 +99,7 @@ def distribution_faults(node: Node, path: str, options: int | None) -> Iterator[
         return
     bound, findings = bind(dist_node)
     if not findings:
-        values = {name: _constant(arg) for name, arg in bound.items() if is_constant(arg)}
+        values = {name: value for name, value in bound.items() if not isinstance(value, Node)}
         findings = [*dists.get(dist_node.name).faults(values), *_option_findings(values.get("p"), options)]
     call = call_text(dist_node, label)
     for argument, value, problem, fix in findings:
@@ -117,13 +127,19 @@ def bind(dist_node: Node) -> tuple[dict[str, Any], list[tuple[str, Any, str, str
 
     Returns
     -------
-    bound : dict of str to Node or object
-        Argument nodes by name; a plain object where a parameter has a default value.
+    bound : dict of str to object
+        Values by name; a Node where an argument depends on other parameters.
     findings : list of (argument, value, problem, fix)
         Misspelt, missing and surplus arguments.
     """
-    kwargs = {k: v for k, v in dist_node.kwargs.items() if k not in ("rng", "size")}
-    return dists.bind(dist_node.name, dist_node.args, kwargs)
+    args = [_value(arg) for arg in dist_node.args]
+    kwargs = {k: _value(arg) for k, arg in dist_node.kwargs.items() if k not in ("rng", "size")}
+    return dists.bind(dist_node.name, args, kwargs)
+
+
+def _value(argument: Node) -> Any:
+    """Return an argument's value if it has one already, else its node."""
+    return evaluate(argument) if is_constant(argument) else argument
 
 
 def is_constant(argument: Any) -> bool:
@@ -131,10 +147,6 @@ def is_constant(argument: Any) -> bool:
     if not isinstance(argument, Node):
         return True
     return not any(node.name == "hyperopt_param" or node.name in dists.names() for node in dfs(argument))
-
-
-def _constant(argument: Any) -> Any:
-    return evaluate(argument) if isinstance(argument, Node) else argument
 
 
 def call_text(dist_node: Node, label: str) -> str:
@@ -183,6 +195,16 @@ def unsortable_keys(nodes: Sequence[Node], paths: Mapping[Node, str]) -> Iterato
     for node in nodes:
         if node.name != "dict" or not node.args:
             continue
+        if not all(is_constant(pair.args[0]) for pair in node.args[0].args):
+            yield Fault(
+                InvalidKey,
+                "a key of the dict is an expression, whose value is known only in a trial",
+                None,
+                paths[node],
+                None,
+                "use plain keys, or put key and value as a pair into a list",
+            )
+            continue
         keys = [evaluate(pair.args[0]) for pair in node.args[0].args]
         try:
             sorted(keys)
@@ -198,6 +220,44 @@ def unsortable_keys(nodes: Sequence[Node], paths: Mapping[Node, str]) -> Iterato
             )
 
 
+def hidden_expressions(nodes: Sequence[Node], paths: Mapping[Node, str]) -> Iterator[Fault]:
+    """Find constants that have an expression inside, where nothing would evaluate it."""
+    for node in nodes:
+        if isinstance(node, Literal) and _hides_expression(node.obj):
+            kind = type(node.obj).__name__
+            yield Fault(
+                BadSearchSpace,
+                f"an expression inside of a {kind} would reach the objective unevaluated",
+                None,
+                paths[node],
+                node.obj,
+                f"use a dict, list or tuple, and make the {kind} of it in the objective or by a scope function",
+            )
+
+
+def _hides_expression(obj: Any, depth: int = 4) -> bool:
+    """Whether a node stands inside a container that is not taken apart, among its first parts at least."""
+    if isinstance(obj, Node):
+        return True
+    parts = itertools.islice(_parts(obj), _LOOKED_AT) if depth else ()
+    return any(_hides_expression(part, depth - 1) for part in parts)
+
+
+def _parts(obj: Any) -> Iterable[Any]:
+    """Return the parts of the standard containers that stay constants in a space."""
+    if isinstance(obj, (UserDict, MappingProxyType, dict)):
+        return [*obj.keys(), *obj.values()]
+    if isinstance(obj, (set, frozenset, deque, list, tuple, UserList)):
+        return obj
+    if isinstance(obj, np.ndarray):
+        return obj.flat if obj.dtype == object else ()
+    if isinstance(obj, functools.partial):
+        return [*obj.args, *obj.keywords.values()]
+    if dataclasses.is_dataclass(type(obj)):
+        return [getattr(obj, field.name, None) for field in dataclasses.fields(obj)]
+    return ()
+
+
 def warn_suspicious(node: Node) -> None:
     """Warn when the bounds of a log distribution look like values.
 
@@ -206,16 +266,21 @@ def warn_suspicious(node: Node) -> None:
     if node.args[1].name not in ("loguniform", "qloguniform"):
         return
     bound, findings = bind(node.args[1])
-    if findings or not all(is_constant(arg) for arg in bound.values()):
+    if findings or any(isinstance(value, Node) for value in bound.values()):
         return
-    low, high = _constant(bound["low"]), _constant(bound["high"])
+    low, high = bound["low"], bound["high"]
     if not low < high or not (0 < low * _SUSPICIOUS_RATIO <= high or high > _SUSPICIOUS_EXPONENT):
         return
-    top = f"{math.exp(high):.4g}" if high < 700 else "infinity"
+    top = f"{math.exp(high):.4g}" if high < math.log(sys.float_info.max) else "infinity"
+    meant = (
+        f"If you meant {low:g} ... {high:g}, write low=log({low:g}), "
+        f"high=log({high:g}), or hp.float({label_of(node)!r}, {low:g}, {high:g}, log=True)."
+        if low > 0
+        else f"If you meant a largest value of {high:g}, write high=log({high:g})."
+    )
     warnings.warn(
         f"hp.{call_text(node.args[1], label_of(node))}: the bounds are natural logarithms, so values lie in "
-        f"[{math.exp(low):.4g}, {top}]. If you meant {low:g} ... {high:g}, write low=log({low:g}), "
-        f"high=log({high:g}), or hp.float({label_of(node)!r}, {low:g}, {high:g}, log=True).",
+        f"[{math.exp(low):.4g}, {top}]. {meant}",
         SuspiciousBounds,
         stacklevel=_callers_level(),
     )
