@@ -2,7 +2,8 @@
 
 Containers become nodes, so that expressions may stand anywhere inside them; every other object becomes a
 :class:`Literal` and reaches the objective untouched, by identity. Lists and tuples become the same node and are tuples
-when evaluated; only a tuple promises its length. Dicts keep the order in which they were written.
+when evaluated; only a tuple promises its length. A named tuple stays one. Dicts keep the order in which they were
+written.
 """
 
 from __future__ import annotations
@@ -59,7 +60,14 @@ class _Frame:
             if _has_string_keys(self.obj):
                 return Node("dict", (), list(zip(self.obj, self.nodes)), len(self.obj))
             return Node("dict", (Node("pos_args", self.nodes),), (), len(self.obj))
+        if is_namedtuple(self.obj):
+            return Node("namedtuple", (Literal(type(self.obj)), *self.nodes), (), len(self.nodes))
         return Node("pos_args", self.nodes, (), len(self.nodes) if isinstance(self.obj, tuple) else None)
+
+
+def is_namedtuple(obj: Any) -> bool:
+    """Whether an object is of a class that `collections.namedtuple` or `typing.NamedTuple` made."""
+    return isinstance(obj, tuple) and hasattr(type(obj), "_fields") and hasattr(type(obj), "_make")
 
 
 def _has_string_keys(obj: dict[Any, Any]) -> bool:

@@ -116,6 +116,12 @@ def bincount(
 
 
 @scope.define
+def namedtuple(cls: Any, *items: Any) -> Any:
+    """Return a named tuple of a class, as `as_apply` makes of named tuples."""
+    return cls._make(items)
+
+
+@scope.define
 def pos_args(*args: Any) -> tuple[Any, ...]:
     """Return the arguments as a tuple: what a list or tuple of a space becomes."""
     return args

@@ -342,5 +342,5 @@ def _length(obj: Any) -> int | None:
         return None
     try:
         return len(obj)
-    except (TypeError, AttributeError, ValueError, NotImplementedError, OverflowError):
+    except Exception:  # noqa: BLE001  a constant of the user may fail in whatever way it likes
         return None

@@ -30,6 +30,9 @@ CallStyle = Literal["config", "config_ctrl", "expr_memo_ctrl"]
 #: The attribute by which a function asks for the space's expression instead of a config.
 MARK = "fmin_pass_expr_memo_ctrl"
 
+#: Characters of a value that an error message shows.
+_MAX_SHOWN = 300
+
 
 class InvalidResult(InvalidLoss, TypeError):  # noqa: N818 - named as its base
     """The objective returned something that is neither a number nor a result dict.
@@ -207,11 +210,17 @@ def checked_result(value: Any, tid: Any) -> dict[str, Any]:
     or status 'fail'
     """
     if isinstance(value, numbers.Real):
-        return {"loss": float(value), "status": STATUS_OK}
+        value = {"loss": value, "status": STATUS_OK}
     result = _as_dict(value, tid)
     _check_status(result, tid)
     if result["status"] == STATUS_OK:
         result["loss"] = _loss(result, tid)
+    if not isinstance(result.get("attachments", {}), Mapping):
+        raise InvalidResult(
+            result,
+            f"trial {tid}: result['attachments'] must be a dict, name to value, not "
+            f"{_shown(result['attachments'])}",
+        )
     return result
 
 
@@ -224,8 +233,8 @@ def _as_dict(value: Any, tid: Any) -> dict[str, Any]:
             return dict(value)
         except (TypeError, ValueError):
             pass
-    hint = "return float(...) of it" if np.ndim(value) == 0 and _is_numeric(value) else "return a float"
-    shown = f"{value!r} of type {type(value).__name__}"
+    hint = "return float(...) of it" if _is_numeric(value) else "return a float"
+    shown = f"{_shown(value)} of type {type(value).__name__}"
     raise InvalidResult(
         value,
         f"trial {tid}: objective returned {shown}; {hint}, or a dict with 'status' and 'loss'",
@@ -233,7 +242,19 @@ def _as_dict(value: Any, tid: Any) -> dict[str, Any]:
 
 
 def _is_numeric(value: Any) -> bool:
-    return isinstance(value, (np.generic, np.ndarray)) and np.asarray(value).dtype.kind in "biuf"
+    """Whether an object that is no number can be made one, as a 0-d array, a tensor, or a Decimal."""
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.ndim == 0 and value.dtype.kind in "biuf"
+    return hasattr(type(value), "__float__")
+
+
+def _shown(value: Any) -> str:
+    """Return the repr of any object, cut to what a message can hold."""
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001  a broken __repr__ must not hide what is wrong
+        return object.__repr__(value)
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
 
 
 def _check_status(result: dict[str, Any], tid: Any) -> None:
@@ -243,10 +264,10 @@ def _check_status(result: dict[str, Any], tid: Any) -> None:
             f"trial {tid}: objective returned a dict without 'status' (its keys: {sorted(map(str, result))}); "
             f"add 'status': '{STATUS_OK}' or '{STATUS_FAIL}'",
         )
-    if result["status"] not in STATUS_STRINGS:
+    if not isinstance(result["status"], str) or result["status"] not in STATUS_STRINGS:
         raise InvalidResultStatus(
             result,
-            f"trial {tid}: objective returned status={result['status']!r}; use one of {STATUS_STRINGS}",
+            f"trial {tid}: objective returned status={_shown(result['status'])}; use one of {STATUS_STRINGS}",
         )
 
 
@@ -256,9 +277,9 @@ def _loss(result: dict[str, Any], tid: Any) -> float:
     if "loss" in result and np.ndim(loss) == 0:
         try:
             return float(loss)
-        except (TypeError, ValueError):  # None, complex, a string that is no number
+        except (TypeError, ValueError, OverflowError):  # None, complex, no number, an integer of 400 digits
             pass
-    shown = f"loss={loss!r}" if "loss" in result else "no loss"
+    shown = f"loss={_shown(loss)}" if "loss" in result else "no loss"
     raise InvalidLoss(
         result,
         f"trial {tid}: objective returned {shown} with status '{STATUS_OK}'; "

@@ -42,7 +42,7 @@ def _lines(space: CompiledSpace, node: Node, prefix: str, seen: set[Node]) -> It
         seen.add(param)
     elif node.name == "switch" and selecting_param(node.args[0]) is not None:
         yield from _switch_lines(space, node, prefix, seen)
-    elif node.name in ("dict", "pos_args", "list"):
+    elif node.name in ("dict", "namedtuple", "pos_args", "list"):
         yield from _container_lines(space, node, prefix, seen)
     else:
         yield f"{prefix}{node.name}(...) of"

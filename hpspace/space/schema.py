@@ -34,6 +34,8 @@ def items(node: Node) -> list[tuple[str, Node]]:
         return [(short(evaluate(pair.args[0])), pair.args[1]) for pair in node.args[0].args]
     if node.name == "dict":
         return [(key, child) for key, child in node.named_args]
+    if node.name == "namedtuple" and isinstance(node.args[0], Literal):
+        return list(zip(node.args[0].obj._fields, node.args[1:]))
     return [(str(i), child) for i, child in enumerate(node.args)]
 
 
@@ -71,11 +73,28 @@ def constant(obj: Any) -> Any:
         return [constant(item) for item in obj]
     if isinstance(obj, Mapping):
         return {str(key): constant(value) for key, value in obj.items()}
-    text = repr(obj)
-    if " at 0x" not in text and len(text) <= 4 * _WIDTH:
+    if isinstance(obj, (set, frozenset)):  # whose own order is another in each process
+        return {"object": f"{type(obj).__name__}{sorted(short(item) for item in obj)}"}
+    text = _repr(obj)
+    if text and " at 0x" not in text and len(text) <= 4 * _WIDTH:
         return {"object": text}
-    named = obj if hasattr(obj, "__qualname__") else type(obj)
-    return {"object": f"{named.__module__}.{named.__qualname__}"}
+    return {"object": _name(obj) or _name(type(obj))}
+
+
+def _repr(obj: Any) -> str:
+    try:
+        return repr(obj)
+    except Exception:  # noqa: BLE001  a broken __repr__ is no reason to refuse a space
+        return ""
+
+
+def _name(obj: Any) -> str:
+    """Return the qualified name of a class or function, "" for anything else."""
+    try:
+        parts = obj.__module__, obj.__qualname__
+    except Exception:  # noqa: BLE001  constants may answer such questions in whatever way they like
+        return ""
+    return ".".join(parts) if all(isinstance(part, str) for part in parts) else ""
 
 
 def structure(space: CompiledSpace) -> Any:
@@ -90,9 +109,9 @@ def _structure(node: Node) -> Any:
         return {"param": label_of(node)}
     if node.name in ("int", "float") and len(node.args) == 1 and node.args[0].name == "hyperopt_param":
         return {"param": label_of(node.args[0]), "as": node.name}
-    if node.name in ("dict", "pos_args", "list"):
+    if node.name in ("dict", "namedtuple", "pos_args", "list"):
         parts = {str(key): _structure(child) for key, child in items(node)}
-        return {"dict": parts} if node.name == "dict" else list(parts.values())
+        return {"dict": parts} if node.name in ("dict", "namedtuple") else list(parts.values())
     if node.name == "switch":
         return {"switch": _structure(node.args[0]), "options": [_structure(arg) for arg in node.args[1:]]}
     call = {"call": node.name, "args": [_structure(arg) for arg in node.args]}

@@ -219,3 +219,46 @@ def test_an_annotation_that_cannot_be_evaluated_says_so():
 
     with pytest.raises(InvalidAnnotatedParameter, match="'low' is not defined"):
         annotated_space(f)
+
+
+# ---------------------------------------------------------------- odd answers
+
+
+class Unshowable:
+    """An object that cannot even be shown."""
+
+    def __repr__(self):
+        raise RuntimeError("no repr")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        Unshowable(),
+        {"status": "ok", "loss": Unshowable()},
+        {"status": Unshowable()},
+        {"status": np.array(["ok", "fail"]), "loss": 1},
+        {"status": [], "loss": 1},
+        10**400,
+        {"status": "ok", "loss": 10**400},
+        {"status": "ok", "loss": 1, "attachments": None},
+        {"status": "ok", "loss": 1, "attachments": [1]},
+    ],
+)
+def test_odd_answers_are_refused_with_the_trial_named(value):
+    """Never with an exception of the check itself."""
+    with pytest.raises((InvalidLoss, InvalidResultStatus), match=r"trial 7: "):
+        checked_result(value, 7)
+
+
+def test_a_huge_answer_is_cut_in_the_message():
+    """A result of a million characters is no message."""
+    with pytest.raises(InvalidLoss) as caught:
+        checked_result("x" * 10**6, 7)
+    assert len(str(caught.value)) < 500
+
+
+def test_what_has_a_float_is_told_so():
+    """A tensor with one element, a Decimal."""
+    with pytest.raises(InvalidLoss, match=r"return float\(\.\.\.\) of it"):
+        checked_result(Decimal(1), 7)
