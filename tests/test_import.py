@@ -1,8 +1,9 @@
 """What ``import hpspace`` loads, and what it leaves for later.
 
 The price of an import is paid by every script, worker and command line, so the package loads numpy and
-nothing else of weight: scipy comes with the first normal distribution or model. ``tests/benchmarks/import_time.py`` measures the seconds; this file
-pins down the cause, which is the same on every machine.
+nothing else of weight: scipy comes with the first normal distribution or model.
+``tests/benchmarks/import_time.py`` measures the seconds; this file pins down the cause, which is the same on
+every machine.
 """
 
 from __future__ import annotations

@@ -7,10 +7,13 @@ others, so it is kept; these functions go between it and plain mappings.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hpspace.exceptions import InvalidTrial
+
+logger = logging.getLogger(__name__)
 
 
 def spec_from_misc(misc: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,3 +145,43 @@ def miscs_update_idxs_vals(
             elif assert_all_vals_used:
                 raise KeyError(translate.get(tid, tid))
     return miscs
+
+
+def renumbered(docs: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give documents whose id another one has already an id of their own.
+
+    Parameters
+    ----------
+    docs : iterable of dict
+        Documents, perhaps of several runs. They are not changed.
+
+    Returns
+    -------
+    list of dict
+        The documents themselves where their id is new, else copies (of what holds the id) with ids that follow
+        the largest integer id.
+
+    Examples
+    --------
+    >>> doc = {"tid": 0, "misc": {"tid": 0, "idxs": {"x": [0], "y": []}, "vals": {"x": [0.5], "y": []}}}
+    >>> [(d["tid"], d["misc"]["idxs"]) for d in renumbered([doc, doc])]
+    [(0, {'x': [0], 'y': []}), (1, {'x': [1], 'y': []})]
+    """
+    given = list(docs)
+    free = max((doc["tid"] for doc in given if isinstance(doc.get("tid"), int)), default=-1) + 1
+    seen: set[Any] = set()
+    distinct = []
+    for doc in given:
+        if doc.get("tid") in seen:
+            logger.info(
+                "trial %r joins others under the id %d", doc["tid"], free, extra={"action": "renumbered"}
+            )
+            doc, free = _with_tid(doc, free), free + 1
+        seen.add(doc.get("tid"))
+        distinct.append(doc)
+    return distinct
+
+
+def _with_tid(doc: dict[str, Any], tid: int) -> dict[str, Any]:
+    idxs = {label: [tid] * len(ids) for label, ids in doc["misc"]["idxs"].items()}
+    return {**doc, "tid": tid, "misc": {**doc["misc"], "tid": tid, "idxs": idxs}}

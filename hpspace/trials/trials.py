@@ -14,6 +14,7 @@ from typing import Any, ClassVar, TypeVar
 
 from hpspace.space.compiled import CompiledSpace
 from hpspace.trials import save
+from hpspace.trials.miscs import renumbered
 from hpspace.trials.spacememo import SpaceMemo
 from hpspace.trials.store import StoredTrials
 
@@ -199,7 +200,8 @@ def trials_from_docs(docs: Iterable[dict[str, Any]], validate: bool = True, **kw
     Parameters
     ----------
     docs : iterable of dict
-        Trial documents; the very objects are stored.
+        Trial documents; the very objects are stored. Where an id occurs again, as when the documents of two runs
+        are joined, a renumbered copy is stored instead, and that is logged.
     validate : bool
         Whether to check them first.
     **kwargs
@@ -213,12 +215,13 @@ def trials_from_docs(docs: Iterable[dict[str, Any]], validate: bool = True, **kw
     Raises
     ------
     InvalidTrial
-        A document is invalid, or an id occurs twice.
+        A document is invalid.
     """
     trials = Trials(**kwargs)
+    distinct = renumbered(docs)
     if validate:
-        trials.insert_trial_docs(docs)
+        trials.insert_trial_docs(distinct)
     else:
-        trials._insert_trial_docs(list(docs))
+        trials._insert_trial_docs(distinct)
     trials.refresh()
     return trials

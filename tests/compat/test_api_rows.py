@@ -688,7 +688,18 @@ def test_a_taken_tid_is_refused():
     """Hyperopt does not notice; see the migration guide."""
     trials = searched(n=2)
     with pytest.raises(InvalidTrial, match="tid 0 is there already"):
-        hyperopt.trials_from_docs([*trials.trials, *trials.trials])
+        trials.insert_trial_docs(trials.trials[:1])
+
+
+def test_documents_of_two_runs_can_be_joined():
+    """A common recipe. Hyperopt keeps equal tids; here the second run's trials have new ones, originals untouched."""
+    one, other = searched(n=2), searched(n=3)
+    joined = hyperopt.trials_from_docs([*one.trials, *other.trials])
+    assert joined.tids == [0, 1, 3, 4, 2]
+    assert [doc["misc"]["tid"] for doc in joined.trials] == joined.tids
+    assert joined.idxs["x"] == joined.tids
+    assert other.tids == [0, 1, 2]
+    assert joined.losses() == one.losses() + other.losses()
 
 
 def test_attachments_can_be_deleted():

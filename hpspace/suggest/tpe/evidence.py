@@ -28,6 +28,9 @@ MAX_BAD = 512
 #: The same for a `Background`, whose marginals are of all trials anyway.
 MAX_BACKGROUND = 256
 
+#: Of more bad trials than this not all are asked how near they are to the good ones.
+MOST_LOOKED_AT = 2048
+
 #: From this many bad trials on a `Background` is their density.
 MANY = 192
 
@@ -121,17 +124,36 @@ def thinned(
     if len(parts.bad) <= most:
         return parts.bad, np.ones(len(parts.bad))
     half = most // 2
-    by_distance = np.argpartition(_distance(layout, coords, parts), half)
+    rows = _looked_at(parts.bad)
+    by_distance = np.argpartition(_distance(layout, coords, rows, parts.good), half)
     near, rest = np.sort(by_distance[:half]), np.sort(by_distance[half:])
-    sample = rest[(2 * np.arange(half) + 1) * len(rest) // (2 * half)]
-    weights = np.repeat([1.0, len(rest) / half], half)
-    return parts.bad[np.concatenate([near, sample])], weights
+    sample = rest[_evenly(half, len(rest))]
+    weights = np.repeat([1.0, (len(parts.bad) - half) / half], half)
+    return rows[np.concatenate([near, sample])], weights
 
 
-def _distance(layout: Layout, coords: NDArray[np.float64], parts: Split) -> NDArray[np.float64]:
-    """Return how far each bad trial is from the good ones' mean, shape (b,); a code counts by how rare it is there."""
+def _evenly(n: int, among: int) -> NDArray[np.intp]:
+    """Return n of the positions below `among`, evenly spread; n is not larger."""
+    return (2 * np.arange(n) + 1) * among // (2 * n)
+
+
+def _looked_at(bad: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the bad trials among which near ones are sought.
+
+    Of very many these are the latest, pending ones for instance, and an even sample of the others.
+    """
+    half = MOST_LOOKED_AT // 2
+    if len(bad) <= MOST_LOOKED_AT:
+        return bad
+    return np.concatenate([bad[_evenly(half, len(bad) - half)], bad[-half:]])
+
+
+def _distance(
+    layout: Layout, coords: NDArray[np.float64], rows: NDArray[np.intp], good_rows: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Return how far trials are from the good ones' mean, shape (rows,); a code counts by how rare it is there."""
     order, m = layout.order, layout.numeric
-    bad, good = coords[parts.bad].T[order], coords[parts.good].T[order]
+    bad, good = coords[rows].T[order], coords[good_rows].T[order]
     known = good == good
     centre = np.where(known, good, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
     apart = (bad[:m] - centre[:m, None]) ** 2
