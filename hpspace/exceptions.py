@@ -13,6 +13,7 @@ The tree::
     ├── InvalidTrial                   (ValueError) a document that is not a trial; `.obj`
     ├── InvalidResultStatus            (ValueError) a result whose status is unknown; `.result`
     ├── InvalidLoss                    (ValueError) status "ok" without a usable loss; `.result`
+    │   └── InvalidResult              (also TypeError) neither a number nor a result dict
     ├── InvalidAnnotatedParameter      (ValueError) `space="annotated"` found a non-expression
     ├── InvalidPoint                   (ValueError, TypeError) a point that is not of the space
     └── MissingExtra                   (ImportError) an optional dependency is not installed
@@ -188,6 +189,13 @@ class InvalidResultStatus(_ResultError):
 
 class InvalidLoss(_ResultError):
     """The objective returned status "ok" without a loss that is a number."""
+
+
+class InvalidResult(InvalidLoss, TypeError):
+    """The objective returned something that is neither a number nor a result dict.
+
+    A TypeError as well, since that is what Hyperopt raises.
+    """
 
 
 class InvalidAnnotatedParameter(ValueError):

@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from hpspace.exceptions import InvalidAnnotatedParameter, InvalidLoss, InvalidResultStatus
+from hpspace.exceptions import InvalidAnnotatedParameter, InvalidLoss, InvalidResult, InvalidResultStatus
 from hpspace.graph import Node
 from hpspace.trials.document import STATUS_FAIL, STATUS_OK, STATUS_STRINGS
 
@@ -32,13 +32,6 @@ MARK = "fmin_pass_expr_memo_ctrl"
 
 #: Characters of a value that an error message shows.
 _MAX_SHOWN = 300
-
-
-class InvalidResult(InvalidLoss, TypeError):  # noqa: N818 - named as its base
-    """The objective returned something that is neither a number nor a result dict.
-
-    A TypeError as well, since that is what Hyperopt raises.
-    """
 
 
 def fmin_pass_expr_memo_ctrl(f: Callable[..., Any]) -> Callable[..., Any]:
