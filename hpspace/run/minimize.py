@@ -210,7 +210,8 @@ Trials._fmin_hook = fmin
 
 def _new_or_loaded(path: str) -> Trials:
     """Return the trials of a save file if there is one, else new ones."""
-    return Trials.load(path) if path and Path(path).exists() else Trials()
+    # An empty file is one that somebody reserved, as `tempfile` does.
+    return Trials.load(path) if path and Path(path).exists() and Path(path).stat().st_size else Trials()
 
 
 def _has_own_fmin(trials: Any) -> bool:

@@ -7,6 +7,7 @@ sets the `postfix` of what the context yields and calls its `update(n)`. The def
 - a terminal: tqdm's bar on stderr;
 - anything else (a file, a pipe, a CI log): a plain line every few seconds, no carriage returns.
 
+A display that cannot be shown (stderr closed, a broken pipe, a full disk, no tqdm) is given up; it never ends a run.
 It never replaces `sys.stdout` or `sys.stderr`: an objective that prints prints as always. tqdm is imported when a
 bar is first shown. Called by `run.loop`; the door `hpspace.progress` has Hyperopt's names.
 """
@@ -14,12 +15,15 @@ bar is first shown. Called by `run.loop`; the door `hpspace.progress` has Hypero
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TextIO
+
+logger = logging.getLogger(__name__)
 
 #: Seconds between two plain lines when stderr is not a terminal.
 LINE_INTERVAL = 5.0
@@ -48,6 +52,9 @@ class Silence:
 
     def update(self, n: int) -> None:
         """Ignore `n` finished trials."""
+
+    def close(self) -> None:
+        """Show nothing."""
 
 
 class PlainLines:
@@ -132,26 +139,81 @@ def tqdm_progress_callback(initial: int, total: int) -> Iterator[Progress]:
     if sys.stderr is None:  # a windowed program without a console
         yield Silence()
         return
+    with contextlib.closing(Tolerant(lambda: _opened(initial, limit))) as display:
+        yield display
+
+
+class Tolerant:
+    """A progress display that falls silent when it cannot be shown any more.
+
+    Parameters
+    ----------
+    open_display : callable
+        Makes what is shown: it has `postfix`, `update` and `close`.
+    """
+
+    def __init__(self, open_display: Callable[[], Any]) -> None:
+        self._display: Any = None
+        self._guarded(lambda: setattr(self, "_display", open_display()))
+
+    @property
+    def postfix(self) -> Any:
+        """Text shown after the count."""
+        return getattr(self._display, "postfix", None)
+
+    @postfix.setter
+    def postfix(self, text: Any) -> None:
+        self._guarded(lambda: setattr(self._display, "postfix", text))
+
+    def update(self, n: int) -> None:
+        """Count `n` more finished trials."""
+        self._guarded(lambda: self._display.update(n))
+
+    def close(self) -> None:
+        """Show the last state."""
+        self._guarded(lambda: self._display.close())
+
+    def __getattr__(self, name: str) -> Any:
+        """Whatever else the display can, as tqdm's ``set_description``."""
+        if name == "_display":  # not made yet
+            raise AttributeError(name)
+        return getattr(self._display, name)
+
+    def _guarded(self, action: Callable[[], Any]) -> None:
+        try:
+            action()
+        except (
+            OSError,
+            ValueError,
+            AttributeError,
+        ):  # broken pipe; closed file; a stand-in without the method
+            if hasattr(self._display, "disable"):
+                self._display.disable = True  # else tqdm tries once more when it is deleted
+            self._display = Silence()
+
+
+def _opened(initial: int, limit: int | None) -> Any:
+    """Return the display that suits where stderr goes."""
     make_bar = _bar_factory()
     if make_bar is None:
-        with contextlib.closing(PlainLines(sys.stderr, initial, limit)) as lines:
-            yield lines
-        return
+        return PlainLines(sys.stderr, initial, limit)
     # `file=None` is the stderr of this moment, also when a test or a shell has replaced it.
-    with make_bar(file=None, initial=initial, total=limit, unit="trial", dynamic_ncols=True) as bar:
-        yield bar
+    return make_bar(file=None, initial=initial, total=limit, unit="trial", dynamic_ncols=True)
 
 
 def _bar_factory() -> Any:
-    """Return tqdm's class for where stderr goes, None when that shows no bars."""
-    if in_notebook():
-        from tqdm.auto import tqdm as notebook_bar
+    """Return tqdm's class for where stderr goes, None when that shows no bars or there is no tqdm."""
+    try:
+        if in_notebook():
+            from tqdm.auto import tqdm as notebook_bar
 
-        return notebook_bar
-    if _is_terminal(sys.stderr):
-        from tqdm import tqdm as terminal_bar
+            return notebook_bar
+        if _is_terminal(sys.stderr):
+            from tqdm import tqdm as terminal_bar
 
-        return terminal_bar
+            return terminal_bar
+    except ImportError:
+        logger.debug("tqdm cannot be imported; progress is shown as lines")
     return None
 
 
@@ -192,7 +254,8 @@ def callback_from(show_progressbar: Any, verbose: bool) -> ProgressCallback:
 def in_notebook() -> bool:
     """Say whether this process is the kernel of a notebook; never imports IPython."""
     ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
+    get_ipython = getattr(ipython, "get_ipython", None)
+    shell = get_ipython() if get_ipython is not None else None
     return shell is not None and type(shell).__name__ == "ZMQInteractiveShell"
 
 

@@ -155,10 +155,13 @@ def evaluate(domain: Any, trials: Any, trial: dict[str, Any]) -> Exception | Non
         trial["book_time"] = trial["refresh_time"]
         result = domain.evaluate(spec_from_misc(trial["misc"]), Ctrl(trials, current_trial=trial))
     except Exception as error:  # noqa: BLE001 - whatever a user's function raises is this trial's outcome
-        trial["misc"]["error"] = (str(type(error)), str(error))
+        trial["misc"]["error"] = (str(type(error)), _text(error))
         trial["misc"]["traceback"] = traceback.format_exc()
         _move(trial, JOB_STATE_ERROR)
-        logger.error("trial %s raised %r", trial["tid"], error, extra=event("trial_error", trial))
+        kind = type(error).__name__
+        logger.error(
+            "trial %s raised %s: %s", trial["tid"], kind, _text(error), extra=event("trial_error", trial)
+        )
         return error
     except BaseException as interrupt:
         if isinstance(interrupt, KeyboardInterrupt):
@@ -174,6 +177,13 @@ def evaluate(domain: Any, trials: Any, trial: dict[str, Any]) -> Exception | Non
         "trial %s finished: loss %s", trial["tid"], result.get("loss"), extra=event("trial_done", trial)
     )
     return None
+
+
+def _text(error: Exception) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001  an exception that cannot be shown is an outcome all the same
+        return "(its message cannot be shown)"
 
 
 def event(action: str, trial: dict[str, Any]) -> dict[str, Any]:

@@ -62,6 +62,7 @@ class Journal:
         self._end = end
         self._size = size
         self._broken = False  # whether a write failed, so that what the file holds is not known
+        self._pid = os.getpid()
         self._forget()
 
     def _forget(self) -> None:
@@ -114,6 +115,8 @@ class Journal:
         OSError
             The file cannot be written. A later call makes up for it.
         """
+        if os.getpid() != self._pid:
+            return  # a fork of the process whose file it is, on its way out
         if self._broken or not self.path.exists():
             self._write_whole(trials)
             return

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import pytest
 
 from hpspace import Trials, fmin, hp
-from hpspace.trials.document import JOB_STATE_CANCEL, JOB_STATE_DONE, JOB_STATE_NEW, JOB_STATE_RUNNING
+from hpspace.trials.document import (
+    JOB_STATE_CANCEL,
+    JOB_STATE_DONE,
+    JOB_STATE_ERROR,
+    JOB_STATE_NEW,
+    JOB_STATE_RUNNING,
+)
 
 SPACE = {"x": hp.float("x", 0, 1, default=0.5), "c": hp.choice("c", [0, {"y": hp.normal("y", 0, 1)}])}
 
@@ -153,3 +160,49 @@ def test_interrupted_points_are_not_queued_twice():
     assert [doc["state"] for doc in trials._dynamic_trials] == [JOB_STATE_CANCEL, JOB_STATE_NEW]
     search(trials, fn=fn, n=0, points_to_evaluate=points)
     assert calls == [0.125, 0.125, 0.25]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_leaves_the_file_alone(tmp_path):
+    """An objective forks, and the child leaves by SystemExit through the search; the parent's file is the parent's."""
+    path, parent = tmp_path / "file", os.getpid()
+
+    def forking(config):
+        child = os.fork()
+        if child == 0:
+            raise SystemExit
+        os.waitpid(child, 0)
+        return config["x"]
+
+    try:
+        search(path=str(path), fn=forking)
+    finally:
+        if os.getpid() != parent:
+            os._exit(0)
+    assert len(Trials.load(path)) == 9
+
+
+def test_an_error_that_cannot_be_shown_is_an_outcome(tmp_path):
+    """Its text is asked for in several places."""
+
+    class Unshowable(Exception):
+        def __str__(self):
+            raise RuntimeError("no text")
+
+        __repr__ = __str__
+
+    def failing(config):
+        if config["x"] > 0.6:
+            raise Unshowable
+        return config["x"]
+
+    best = search(fn=failing, path=str(tmp_path / "file"), catch_eval_exceptions=True)
+    assert [doc["state"] for doc in best.trials._dynamic_trials].count(JOB_STATE_ERROR) > 0
+
+
+def test_an_empty_file_is_a_new_one(tmp_path):
+    """As `tempfile` and `touch` make them."""
+    path = tmp_path / "file"
+    path.touch()
+    search(path=str(path))
+    assert len(Trials.load(path)) == 9

@@ -151,7 +151,8 @@ def test_the_context_yields_tqdm_on_a_terminal(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     with tqdm_progress_callback(initial=0, total=sys.maxsize) as bar:
         assert bar.total is None
-        assert type(bar).__name__ == "tqdm"
+        bar.set_description("search")
+        assert bar.format_dict["prefix"] == "search: "
 
 
 def test_a_notebook_is_known_by_its_shell(monkeypatch):
