@@ -269,7 +269,7 @@ class FMinIter:
         size = space.cardinality()
         known = len(history_of(self.trials, space).keys)
         if known >= size:
-            logger.info(
+            logger.warning(
                 "all %d configurations of the space were evaluated: the run ends",
                 size,
                 extra={"action": "space_exhausted", "configurations": size},
