@@ -13,6 +13,7 @@ from hpspace.suggest.tpe.background import Background
 from hpspace.suggest.tpe.layout import Points
 from hpspace.suggest.tpe.parzen import Parzen
 from hpspace.suggest.tpe.split import split, tenth
+from hpspace.suggest.tpe.tally import tally_of
 
 FLAT = {
     "u": hp.uniform("u", -1, 1),
@@ -83,8 +84,8 @@ def test_counts_that_grow_with_the_history_are_those_of_a_fresh_count():
     for row in range(0, 300, 7):
         stop = min(row + 7, 300)
         grown.append(whole.values[row:stop], whole.losses[row:stop], [OK] * (stop - row))
-        tally = background.tally_of(compiled, layout, grown, 0.03)
-    fresh = background.tally_of(compiled, layout, whole, 0.03)
+        tally = tally_of(compiled, layout, grown, 0.03)
+    fresh = tally_of(compiled, layout, whole, 0.03)
     np.testing.assert_allclose(tally.counts, fresh.counts, atol=1e-9)
     np.testing.assert_array_equal(tally.codes[:300], fresh.codes[:300])
 
@@ -100,11 +101,12 @@ def test_a_rare_parameter_has_a_wider_bandwidth():
     assert layout.reals == 1
 
 
-def test_it_is_used_for_many_trials_none_of_which_failed():
+def test_it_is_used_for_many_trials_none_of_which_failed_if_its_bins_are_fine_enough():
     compiled = compile_space(FLAT)
     few, many = searched(compiled, 100), searched(compiled, 400)
     assert isinstance(TPE().densities(compiled, few)[1], Parzen)
     assert isinstance(TPE().densities(compiled, many)[1], Background)
+    assert isinstance(TPE(min_bandwidth=0.01).densities(compiled, many)[1], Parzen)
     many.update([7], [0.0], [FAILED])
     assert isinstance(TPE().densities(compiled, many)[1], Parzen)
 

@@ -20,6 +20,7 @@ from hpspace.suggest.tpe.background import Background, many_bad
 from hpspace.suggest.tpe.layout import Layout, Points, pick
 from hpspace.suggest.tpe.parzen import Parzen
 from hpspace.suggest.tpe.split import Split
+from hpspace.suggest.tpe.tally import SMALLEST_BANDWIDTH
 
 #: Kernels of the bad density: of more bad trials, the nearest to the good ones and a sample of the others are
 #: kept.
@@ -74,10 +75,12 @@ def bad_density(
 ) -> Parzen | Background:
     """Return the density of the bad trials; parameters as for `good_density`.
 
-    Many trials of the whole space, none of them failed, are a `Background`, which is the cheaper one then.
+    Many trials of the whole space, none of them failed, are a `Background`, which is the cheaper one then, unless
+    the bandwidth is too small for its bins.
     """
     whole = len(parts.good) + len(parts.bad) == len(history)
-    if whole and len(parts.bad) >= MANY and not history.failed.any():
+    resolved = min_bandwidth >= SMALLEST_BANDWIDTH
+    if whole and resolved and len(parts.bad) >= MANY and not history.failed.any():
         rows, weights = thinned(layout, history.coords, parts, MAX_BACKGROUND)
         given = (parts.good, rows, weights, prior_weight, min_bandwidth)
         return many_bad(space, layout, history, *given)
