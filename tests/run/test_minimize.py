@@ -122,7 +122,7 @@ def test_a_run_without_an_end_is_warned_of(caplog):
         caplog.clear()
         search(algo=three, max_evals=None, timeout=60)
         search(lambda c: 0, hp.choice("c", [1, 2]), max_evals=None)
-    assert actions(caplog) == []
+    assert actions(caplog) == ["space_exhausted"]
 
 
 def test_nothing_is_printed(capsys):
