@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 
 import pytest
 
@@ -70,12 +69,10 @@ def test_a_selector_that_is_an_expression():
 def test_independent_choices_multiply_without_being_listed():
     """50 choices of 4 branches with 1 + 2 + 3 + 4 points each: 10^50, counted and addressed at once."""
     space = [hp.choice(f"c{i}", [hp.randint(f"x{i}{k}", k + 1) for k in range(4)]) for i in range(50)]
-    start = time.perf_counter()
     compiled = compile_space(space)
     assert compiled.cardinality() == 10**50
     index = 12345678901234567890123456789012345678901234567890 % 10**50
     assert compiled.index_of(compiled.point_at(index)) == index
-    assert time.perf_counter() - start < 20  # not a benchmark: listing would take for ever
 
 
 def test_configurations_by_index_are_the_objects_an_objective_sees():
