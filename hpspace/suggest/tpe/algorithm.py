@@ -35,14 +35,42 @@ from hpspace.suggest.tpe.background import Background
 from hpspace.suggest.tpe.choose import Chooser, unseen_rows
 from hpspace.suggest.tpe.evidence import bad_density, good_density
 from hpspace.suggest.tpe.focus import MIN_TRIALS, Focus, draw_focuses, share_of_focused
-from hpspace.suggest.tpe.layout import Layout
+from hpspace.suggest.tpe.layout import Layout, Points
 from hpspace.suggest.tpe.parzen import MIN_BANDWIDTH, Parzen
+from hpspace.suggest.tpe.score import Ranking
 from hpspace.suggest.tpe.split import root, split, tenth
 from hpspace.suggest.tpe.startup import stratified
 
 logger = logging.getLogger(__name__)
 
 _LAYOUTS: WeakKeyDictionary[CompiledSpace, Layout] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why points are promising or not: what `TPE.explain` returns for c points of a space with D parameters.
+
+    Parameters
+    ----------
+    good : int array, shape (g,)
+        Positions in the history of the trials that count as good, best first; all others are bad.
+    weights : float64 array, shape (g,)
+        How much each of them counts; their mean is 1.
+    log_good, log_bad : float64 arrays, shape (c,)
+        Log joint densities of the good and of the bad trials at each point.
+    log_good_marginals, log_bad_marginals : float64 arrays, shape (c, D)
+        Log densities of each parameter alone, in the space's order; 0 where inactive.
+    score : float64 array, shape (c,)
+        What proposals are ranked by: ``joint_weight`` of the joint log ratio, the rest of the marginal ones.
+    """
+
+    good: NDArray[np.intp]
+    weights: NDArray[np.float64]
+    log_good: NDArray[np.float64]
+    log_bad: NDArray[np.float64]
+    log_good_marginals: NDArray[np.float64]
+    log_bad_marginals: NDArray[np.float64]
+    score: NDArray[np.float64]
 
 
 @register("tpe")
@@ -156,6 +184,50 @@ class TPE:
             logger.debug("tpe: %d good and %d bad trials", len(parts.good), len(parts.bad))
         given = (space, layout, history, parts, self.prior_weight, self.min_bandwidth)
         return good_density(*given), bad_density(*given)
+
+    def explain(self, space: CompiledSpace, history: History, values: NDArray[np.float64]) -> Explanation:
+        """Return why points are promising or not, given what is known.
+
+        Parameters
+        ----------
+        space : CompiledSpace
+            What is searched.
+        history : History
+            What was known when the points were proposed.
+        values : float64 array, shape (c, D)
+            Raw values of the points, NaN where inactive, such as ``batch.values``.
+
+        Returns
+        -------
+        Explanation
+
+        Examples
+        --------
+        >>> from hpspace import compile_space, hp
+        >>> from hpspace.history import OK
+        >>> space = compile_space({"x": hp.uniform("x", -1, 1)})
+        >>> history = History(space)
+        >>> x = space.sample(0, 30).values
+        >>> history.append(x, x[:, 0] ** 2, [OK] * 30)
+        >>> near, far = TPE().explain(space, history, np.array([[0.0], [0.9]])).score
+        >>> bool(near > far)
+        True
+        """
+        layout = layout_of(space)
+        parts = split(history, self._how_many(), self.good_weights == "improvement")
+        good, bad = self.densities(space, history)
+        points = Points.of(layout, space.encode(values), space.bins(values))
+        inside, outside = good.at(points), bad.at(points)
+        place = np.argsort(layout.order)  # from the layout's order back to the space's
+        return Explanation(
+            good=parts.good,
+            weights=parts.weights,
+            log_good=inside.log_joint,
+            log_bad=outside.log_joint,
+            log_good_marginals=inside.log_marginals[place].T,
+            log_bad_marginals=outside.log_marginals[place].T,
+            score=Ranking(points, good, bad, self.joint_weight).scores,
+        )
 
     def _how_many(self) -> Callable[[int], int]:
         return tenth if self.gamma is None else root(self.gamma)
