@@ -65,11 +65,9 @@ class Columns:
         self._p = [_probabilities(params[i]) for i in self._choices]
         self.n_options: NDArray[np.intp] = np.zeros(len(params), dtype=np.intp)
         self.n_options[self._choices] = [len(p) for p in self._p]
-        # (Dc, K): upper ends of the codes' shares, padded with 1
-        self._shares = np.ones((len(self._p), max((len(p) for p in self._p), default=1)))
-        for row, p in enumerate(self._p):
-            self._shares[row, : len(p)] = np.cumsum(p)
-            self._shares[row, int(np.flatnonzero(p)[-1]) :] = 1.0
+        even = np.array([bool((p == p[0]).all()) for p in self._p], dtype=bool)
+        self._even, self._uneven = self._choices[even], self._choices[~even]
+        self._shares = _shares([p for p, is_even in zip(self._p, even) if not is_even])
         self._low, self._high = _bounds(params)
 
     def prior_p(self, column: int) -> Matrix:
@@ -79,8 +77,10 @@ class Columns:
     def prior_coords(self, uniform: Matrix) -> Matrix:
         """Turn uniform draws (n, D) into coordinates drawn from the prior, shape (n, D)."""
         coords = np.array(uniform)
-        if len(self._choices):
-            coords[:, self._choices] = (uniform[:, self._choices, None] >= self._shares).sum(axis=2)
+        if len(self._even):
+            coords[:, self._even] = np.floor(uniform[:, self._even] * self.n_options[self._even])
+        if len(self._uneven):
+            coords[:, self._uneven] = (uniform[:, self._uneven, None] >= self._shares).sum(axis=2)
         return coords
 
     def encode(self, values: Matrix) -> Matrix:
@@ -198,6 +198,15 @@ def _probabilities(param: Param) -> Matrix:
     if isinstance(latent, dists.Choice):
         return np.asarray(latent.p, dtype=np.float64)
     return np.full(param.dist.size or 1, 1.0 / (param.dist.size or 1))
+
+
+def _shares(probabilities: Sequence[Matrix]) -> Matrix:
+    """Return the upper ends of the codes' shares of the unit interval, padded with 1; shape (choices, K)."""
+    shares = np.ones((len(probabilities), max((len(p) for p in probabilities), default=1)))
+    for row, p in zip(shares, probabilities):
+        row[: len(p)] = np.cumsum(p)
+        row[int(np.flatnonzero(p)[-1]) :] = 1.0
+    return shares
 
 
 def _bounds(params: Sequence[Param]) -> tuple[Matrix, Matrix]:

@@ -83,6 +83,7 @@ class CompiledSpace:
         self.kinds: NDArray[np.int8] = np.array([_KIND_CODES[p.kind] for p in params], dtype=np.int8)
         self.columns = Columns(params)
         self.n_options = self.columns.n_options
+        self._unconditional = len(plan.root.params) == len(params)
 
     def __len__(self) -> int:
         return len(self.params)
@@ -179,7 +180,8 @@ class CompiledSpace:
     def mask(self, values: ArrayLike) -> NDArray[np.float64]:
         """Return a copy of `values`, shape (n, D), with NaN wherever a parameter is inactive."""
         rows = np.array(values, dtype=np.float64)
-        rows[~self.activity(rows)] = np.nan
+        if not self._unconditional:
+            rows[~self.activity(rows)] = np.nan
         return rows
 
     def select(self, switch: Switch, row: NDArray[np.float64]) -> int:
@@ -204,6 +206,11 @@ class CompiledSpace:
         """
         uniform = np.random.default_rng(rng).random((n, len(self)))
         return self.batch(self.columns.decode(self.columns.prior_coords(uniform)))
+
+    @cached_property
+    def has_density(self) -> bool:
+        """Whether every point has a continuous parameter, so that two independent draws never are equal."""
+        return any(p.kind == "real" and p.always_active for p in self.params)
 
     def batch(self, values: ArrayLike) -> Batch:
         """Return a `Batch` of raw values (n, D), inactive ones masked."""

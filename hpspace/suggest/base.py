@@ -130,10 +130,10 @@ def unseen(space: CompiledSpace, history: History, batch: Batch, n: int, rng: Ge
     Returns
     -------
     Batch
-        n rows, or as many as a finite space has left.
+        n rows, or as many as a finite space has left. Rows of a space with a density are taken to differ.
     """
     finite = is_finite(space)
-    if not finite and len(batch) == n == 1:
+    if len(batch) == n and (space.has_density or (n == 1 and not finite)):
         return batch
     known: Container[bytes] = history.keys if finite and not history.allow_repeats else ()
     own: set[bytes] = set()
