@@ -14,6 +14,7 @@ not read, and the next writer cuts it off.
 from __future__ import annotations
 
 import io
+import logging
 import os
 import pickle
 import struct
@@ -21,6 +22,8 @@ import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
+
+logger = logging.getLogger(__name__)
 
 _PREFIX = struct.Struct(">QI")
 
@@ -67,7 +70,10 @@ def read_header(file: BinaryIO) -> Header | None:
 
 
 def read_records(file: BinaryIO) -> tuple[list[bytes], int]:
-    """Read the records from where the file stands to the first broken one.
+    """Read the whole records from where the file stands.
+
+    A record whose bytes are all there but do not match their checksum is damaged: it is passed over, with a warning
+    if whole records follow, for these are trials that nothing is wrong with.
 
     Parameters
     ----------
@@ -81,15 +87,33 @@ def read_records(file: BinaryIO) -> tuple[list[bytes], int]:
         Offset behind the last whole record.
     """
     payloads: list[bytes] = []
-    end = file.tell()
+    damaged: list[int] = []
+    end = start = file.tell()
     while len(prefix := file.read(_PREFIX.size)) == _PREFIX.size:
         length, crc = _PREFIX.unpack(prefix)
-        payload = file.read(length) if length <= _bytes_left(file) else b""
-        if len(payload) != length or zlib.crc32(payload) != crc:
+        if length > _bytes_left(file):
             break
-        payloads.append(payload)
-        end = file.tell()
+        payload = file.read(length)
+        if zlib.crc32(payload) == crc:
+            payloads.append(payload)
+            _warn_damaged(damaged)
+            end = file.tell()
+        else:
+            damaged.append(start)
+        start = file.tell()
     return payloads, end
+
+
+def _warn_damaged(offsets: list[int]) -> None:
+    """Say once which records were passed over."""
+    for offset in offsets:
+        logger.warning(
+            "the record at byte %d of a trials file is damaged and passed over; the trial that it held is as it was "
+            "before, or missing",
+            offset,
+            extra={"action": "record_damaged", "offset": offset},
+        )
+    offsets.clear()
 
 
 def _bytes_left(file: BinaryIO) -> int:

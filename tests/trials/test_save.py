@@ -300,6 +300,37 @@ def test_a_flipped_byte_in_the_last_record_is_noticed(tmp_path: Path, make: Any)
         assert Trials.load(path).losses() == [0.0, 1.0]
 
 
+def test_a_damaged_record_in_the_middle_costs_what_it_held_and_nothing_else(
+    tmp_path: Path, make: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The record with the result of trial 0 of three has a flipped byte: that trial is as it was before."""
+    path = tmp_path / "t"
+    trials = Trials()
+    journal = Journal.open(path, trials)
+    ends = []
+    for tid in trials.new_trial_ids(3):
+        trials.insert_trial_doc(make(tid, state=0))
+        trials.refresh()
+        journal.append_changes(trials)
+        ends.append(path.stat().st_size)
+        trials[-1].update(state=2, result={"status": "ok", "loss": float(tid)})
+        trials.refresh()
+        journal.append_changes(trials)
+        ends.append(path.stat().st_size)
+    content = bytearray(path.read_bytes())
+    content[ends[1] - 1] ^= 0xFF
+    path.write_bytes(content)
+
+    again = Trials.load(path)
+
+    assert again.tids == [0, 1, 2]
+    assert again.losses() == [None, 1.0, 2.0]
+    assert "damaged and passed over" in caplog.text
+    again.insert_trial_doc(make(3, 9.0))
+    Journal.open(path, again).append_changes(again)
+    assert Trials.load(path).losses() == [None, 1.0, 2.0, 9.0]
+
+
 KILLED = """
     import sys
     from hpspace import Trials
