@@ -206,6 +206,10 @@ class InvalidPoint(ValueError, TypeError):
     """A point that does not belong to the space: an unknown label, or a value outside its support."""
 
 
+class InvalidDefault(BadSearchSpace, InvalidPoint):
+    """A declared default that its parameter cannot take."""
+
+
 class MissingExtra(ImportError):
     """An optional dependency is not installed.
 

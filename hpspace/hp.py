@@ -109,11 +109,30 @@ def _options(options: Any) -> list[Any]:
     Raises
     ------
     TypeError
-        If they have no length, as a generator.
+        If they have no length, as a generator, or are one text.
     """
+    if isinstance(options, (str, bytes)):
+        raise TypeError(f"the options of a choice are a list, got the text {options!r}; write [{options!r}]")
     if not hasattr(options, "__len__"):
         raise TypeError(f"the options of a choice need a length, got {type(options).__name__}; pass a list")
     return [*options]
+
+
+def _pair(label: Any, position: builtins.int, pair: Any) -> tuple[Any, Any]:
+    """Return one entry of `pchoice` as (probability, option).
+
+    Raises
+    ------
+    TypeError
+        If it is no pair.
+    """
+    if isinstance(pair, (str, bytes)) or not hasattr(pair, "__len__") or len(pair) != 2:
+        raise TypeError(
+            f"hp.pchoice({label!r}): entry {position} is {pair!r}; write a pair (probability, option), "
+            "or use hp.choice for equal probabilities"
+        )
+    probability, option = pair
+    return probability, option
 
 
 def choice(label: builtins.str, options: Any, *, default: Any = _UNSET) -> Node:
@@ -169,7 +188,7 @@ def pchoice(label: builtins.str, p_options: Any, *, default: Any = _UNSET) -> No
     >>> space_eval(hp.pchoice("booster", [(0.9, "gbtree"), (0.1, "dart")]), {"booster": 1})
     'dart'
     """
-    pairs = _options(p_options)
+    pairs = [_pair(label, i, pair) for i, pair in enumerate(_options(p_options))]
     probabilities = [p for p, _ in pairs]
     selector = _labelled(label, _call("categorical", [probabilities], {}), default)
     return scope.switch(selector, *(option for _, option in pairs))

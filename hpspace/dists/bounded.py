@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from hpspace.dists import checks
 from hpspace.dists.base import Distribution, Finding
 from hpspace.dists.forms import ContinuousForm, GridForm
@@ -28,7 +30,11 @@ def _anchored(low: float, high: float, step: float) -> GridForm:
 
 
 def _log_faults(args: Mapping[str, Any], least: float, what: str) -> list[Finding]:
-    """Return what is wrong with bounds on a log scale."""
+    """Return what is wrong with the flag `log`, or with bounds on a log scale."""
+    log = args.get("log", False)
+    if not isinstance(log, (bool, int, np.bool_)) or log not in (0, 1):
+        fix = "write log=True or log=False; a value to try first is default="
+        return [("log", log, f"log={log!r} is neither True nor False", fix)]
     low = checks.numbers(args, "low")[0].get("low")
     if not args.get("log", False) or low is None or low >= least > 0 or (least == 0 and low > 0):
         return []

@@ -270,7 +270,9 @@ class FMinIter:
         known = len(history_of(self.trials, space).keys)
         if known >= size:
             logger.warning(
-                "all %d configurations of the space were evaluated: the run ends",
+                "all %d configurations of the space were evaluated: the run ends"
+                if len(space)
+                else "the space has no parameters, and its %d configuration was evaluated: the run ends",
                 size,
                 extra={"action": "space_exhausted", "configurations": size},
             )

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hpspace.exceptions import AllTrialsFailed, InvalidPoint, SpaceChanged
+from hpspace.run.arguments import validate_objects
 from hpspace.run.best import Best
 from hpspace.run.bridge import as_suggest
 from hpspace.run.ctrl import Ctrl
@@ -145,6 +146,7 @@ def fmin(
     >>> best["kind"], best.config["kind"], best.loss < 1
     (1, 'b', True)
     """
+    validate_objects(fn, space, trials, early_stop_fn)
     limit = evaluation_limit(max_evals)
     validate_timeout(timeout)
     validate_loss_threshold(loss_threshold)

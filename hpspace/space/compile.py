@@ -10,16 +10,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hpspace import dists
-from hpspace.exceptions import Fault, raise_faults
+from hpspace.exceptions import Fault, InvalidDefault, raise_faults
 from hpspace.graph.build import as_apply
 from hpspace.graph.evaluate import evaluate
 from hpspace.graph.node import Literal, Node
 from hpspace.graph.walk import dfs
 from hpspace.space import faults as find
-from hpspace.space import stochastic  # registers the draws on scope
+from hpspace.space import (
+    points,
+    stochastic,  # registers the draws on scope
+)
 from hpspace.space.activity import conditions, plan_activity, selecting_param
 from hpspace.space.compiled import CompiledSpace
-from hpspace.space.params import NO_DEFAULT, Conditions, Kind, Param
+from hpspace.space.params import ALWAYS, NO_DEFAULT, Conditions, Kind, Param
 
 _KINDS: dict[type, Kind] = {dists.Real: "real", dists.Grid: "grid", dists.Choice: "choice"}
 
@@ -95,7 +98,8 @@ def _validate(
     found: list[Fault] = list(find.duplicate_labels(params, paths))
     for node in params:
         options = option_nodes.get(node)
-        found += find.distribution_faults(node, paths[node], None if options is None else len(options))
+        wrong = list(find.distribution_faults(node, paths[node], None if options is None else len(options)))
+        found += wrong or _default_faults(node, paths[node], options)
     found += find.unlabelled_draws(nodes, params, paths, stochastic.implicit_stochastic_symbols)
     found += find.unsortable_keys(nodes, paths)
     found += find.hidden_expressions(nodes, paths)
@@ -113,6 +117,20 @@ def _option_nodes(nodes: Sequence[Node]) -> dict[Node, tuple[Node, ...]]:
             if param is not None:
                 options.setdefault(param, tuple(node.args[1:]))
     return options
+
+
+def _default_faults(node: Node, path: str, options: tuple[Node, ...] | None) -> list[Fault]:
+    """Find a default that its parameter, whose distribution is known to be valid, cannot take."""
+    if "default" not in node.kwargs or any(
+        isinstance(arg, Node) for arg in find.bind(node.args[1])[0].values()
+    ):
+        return []  # what bounds that depend on other parameters allow is known with their values only
+    param = _param(node, path, ALWAYS, options, {})
+    problem = points.default_problem(param)
+    if problem is None:
+        return []
+    fix = "give a default that the parameter can take"
+    return [Fault(InvalidDefault, f"the default {problem}", param.label, path, param.default, fix)]
 
 
 def _param(

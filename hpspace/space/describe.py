@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from hpspace.graph.evaluate import evaluate
 from hpspace.graph.node import Literal, Node
 from hpspace.space.activity import selecting_param
-from hpspace.space.faults import label_of, params_below
+from hpspace.space.faults import builder_name, label_of, params_below
 from hpspace.space.params import NO_DEFAULT, Param
 from hpspace.space.schema import arguments, items, short
 
@@ -84,8 +84,10 @@ def law(param: Param) -> str:
     if param.options is not None:
         return "{" + ", ".join(short(option) for option in param.options) + "}" + _odds(param)
     if param.dist is not None:
-        return f"{param.name}({', '.join(f'{k}={short(v)}' for k, v in arguments(param).items())})"
-    return f"{param.name}(... depends on {', '.join(param.depends_on)})"
+        usual = {p.name: p.default for p in param.dist.parameters() if p.name in ("log", "step")}
+        given = {k: v for k, v in arguments(param).items() if k not in usual or v != usual[k]}
+        return f"{builder_name(param.name)}({', '.join(f'{k}={short(v)}' for k, v in given.items())})"
+    return f"{builder_name(param.name)}(... depends on {', '.join(param.depends_on)})"
 
 
 def _odds(param: Param) -> str:

@@ -39,6 +39,8 @@ from hpspace.graph.walk import dfs
 _SUSPICIOUS_RATIO = 50.0
 #: exp(50) is about 5e21; no bound of a hyperparameter lies there.
 _SUSPICIOUS_EXPONENT = 50.0
+#: The builders in `hp` whose distribution is registered under another name, because Python's own has it.
+_BUILDERS = {"bounded_float": "float", "bounded_int": "int"}
 #: Parts of a constant container that are searched for expressions.
 _LOOKED_AT = 1000
 
@@ -102,12 +104,14 @@ def distribution_faults(node: Node, path: str, options: int | None) -> Iterator[
         values = {name: value for name, value in bound.items() if not isinstance(value, Node)}
         findings = [*dists.get(dist_node.name).faults(values), *_option_findings(values.get("p"), options)]
     call = call_text(dist_node, label)
+    usage = f"write {dist_node.name}("
     for argument, value, problem, fix in findings:
         text = (
             f"{call}: {problem}"
             if problem.startswith(argument)
             else f"{call}: {argument}={value!r}: {problem}"
         )
+        fix = fix.replace(usage, f"write {builder_name(dist_node.name)}(label, ")
         yield Fault(InvalidDistribution, text, label, path, value, fix)
 
 
@@ -153,7 +157,18 @@ def call_text(dist_node: Node, label: str) -> str:
     """Return the call that made a distribution, as ``uniform('x', 0, 1)``."""
     parts = [repr(label), *(_argument_text(arg) for arg in dist_node.args)]
     parts += [f"{name}={_argument_text(arg)}" for name, arg in dist_node.kwargs.items()]
-    return f"{dist_node.name}({', '.join(parts)})"
+    return f"{builder_name(dist_node.name)}({', '.join(parts)})"
+
+
+def builder_name(name: str) -> str:
+    """Return what a distribution is called in the module `hp`, which is what users write and should read.
+
+    Examples
+    --------
+    >>> builder_name("bounded_float"), builder_name("uniform")
+    ('float', 'uniform')
+    """
+    return _BUILDERS.get(name, name)
 
 
 def _argument_text(node: Node) -> str:

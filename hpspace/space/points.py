@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from hpspace.exceptions import InvalidPoint
 from hpspace.graph.evaluate import evaluate
+from hpspace.space.describe import law
 from hpspace.space.params import Conditions, Param, describe_conditions
 
 if TYPE_CHECKING:
@@ -89,6 +90,21 @@ def resolve(space: CompiledSpace, given: Mapping[str, Any], options_first: bool 
     return {label: _raw_value(space[label], value, options_first) for label, value in given.items()}
 
 
+def default_problem(param: Param) -> str | None:
+    """Say why a parameter cannot take its declared default; None if it can, or if bounds are not known yet.
+
+    Parameters
+    ----------
+    param : Param
+        One that declares a default.
+    """
+    try:
+        _raw_value(param, param.default, options_first=True)
+    except InvalidPoint as error:
+        return str(error).removesuffix(".").removesuffix(f" ({param.path})")
+    return None
+
+
 def _raw_value(param: Param, value: Any, options_first: bool) -> Any:
     """Return the raw value that a person's value means."""
     if isinstance(value, np.generic):
@@ -101,7 +117,7 @@ def _raw_value(param: Param, value: Any, options_first: bool) -> Any:
         low, high = param.dist.support
         grid = " on a grid" if param.kind == "grid" else ""
         raise InvalidPoint(
-            f"{param.label!r}={value!r} is no value of {param.dist!r}: its values lie in [{low:g}, {high:g}]{grid} "
+            f"{param.label!r}={value!r} is no value of {law(param)}: its values lie in [{low:g}, {high:g}]{grid} "
             f"({param.path})."
         )
     return param.to_python(value)

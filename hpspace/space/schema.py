@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpspace.graph.evaluate import evaluate
 from hpspace.graph.node import Literal, Node
-from hpspace.space.faults import label_of
+from hpspace.space.faults import builder_name, label_of
 from hpspace.space.params import NO_DEFAULT, Param, describe_conditions
 
 if TYPE_CHECKING:
@@ -194,6 +194,6 @@ def _law_text(described: Mapping[str, Any]) -> str:
         text = "one of " + short(described["options"])
     else:
         given = ", ".join(f"{name}={value}" for name, value in described["arguments"].items())
-        text = f"{described['distribution']}({given})"
+        text = f"{builder_name(described['distribution'])}({given})"
     when = tuple(tuple((name, index) for name, index in clauses) for clauses in described["conditions"])
     return text if when == ((),) else f"{text} when {describe_conditions(when)}"

@@ -370,3 +370,11 @@ def test_views_evaluate_only_their_own_experiment():
 def test_public_address():
     """FMinIter is pickled and documented under Hyperopt's module."""
     assert FMinIter.__module__ == "hpspace.fmin"
+
+
+def test_a_space_without_parameters_is_called_so(caplog):
+    """A forgotten `hp.` call (a tuple of bounds, say) leaves one configuration; the message says what is missing."""
+    with caplog.at_level(logging.INFO, logger="hpspace"):
+        search(lambda c: 0.0, 100, space={"x": (0, 1)}, algo="tpe")
+    lines = [r.getMessage() for r in caplog.records if getattr(r, "action", "") == "space_exhausted"]
+    assert lines == ["the space has no parameters, and its 1 configuration was evaluated: the run ends"]

@@ -62,7 +62,7 @@ def test_the_description_shows_sharing_expressions_defaults_and_odds():
     text = compile_space(
         {"a": lr, "b": [lr, 2 * lr], "p": hp.pchoice("p", [(0.25, "x"), (0.75, "y")]), "f": len}
     ).describe()
-    assert "a: lr ~ bounded_float(low=0.1, high=1.0, log=True, step=None) (default 0.5)" in text
+    assert "a: lr ~ float(low=0.1, high=1.0, log=True) (default 0.5)" in text
     assert "0: lr (the same parameter as above)" in text
     assert "p: p ~ {'x', 'y'} with p=[0.25, 0.75]" in text
     assert "mul(...) of" in text

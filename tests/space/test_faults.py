@@ -189,3 +189,30 @@ def test_a_warning_about_bounds_names_the_line_that_compiles_the_space():
     with pytest.warns(SuspiciousBounds) as caught:
         compile_space(hp.loguniform("lr", 1e-4, 1e-1))
     assert caught[0].filename == __file__
+
+
+def test_messages_call_a_builder_by_the_name_that_users_write():
+    """`hp.float` and `hp.int` are registered as bounded_float and bounded_int; nobody writes that."""
+    with pytest.raises(InvalidDistribution) as caught:
+        compile_space({"a": hp.float("a", 1, 2, logg=True), "b": hp.int("b", 1)})
+    text = str(caught.value)
+    assert "float('a', 1, 2, logg=True)" in text
+    assert "write int(label, low, high, log=False, step=1)" in text
+    assert "bounded" not in text
+
+
+def test_a_default_given_as_the_flag_log_is_noticed():
+    """The fourth positional argument is `log`: a number there is a misplaced default."""
+    with pytest.raises(InvalidDistribution, match=r"log=0\.5 is neither True nor False.*default="):
+        compile_space(hp.float("x", 1, 2, 0.5))
+
+
+def test_an_entry_of_pchoice_that_is_no_pair_is_named():
+    with pytest.raises(TypeError, match=r"hp.pchoice\('k'\): entry 1 is 'b'; write a pair"):
+        hp.pchoice("k", [(1.0, "a"), "b"])
+
+
+def test_a_text_is_no_list_of_options():
+    """It would be a choice among its letters."""
+    with pytest.raises(TypeError, match=r"got the text 'rbf'; write \['rbf'\]"):
+        hp.choice("kernel", "rbf")

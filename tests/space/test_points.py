@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hpspace import compile_space, hp
-from hpspace.exceptions import InvalidDistribution, InvalidPoint
+from hpspace.exceptions import BadSearchSpace, InvalidDefault, InvalidDistribution, InvalidPoint
 
 SPACE = hp.choice(
     "clf",
@@ -109,7 +109,25 @@ def test_defaults_are_options_before_they_are_indices():
 
 def test_a_default_outside_the_support_is_refused_by_name():
     with pytest.raises(InvalidPoint, match="'x'=2"):
-        compile_space(hp.float("x", 0, 1, default=2)).default_point()
+        compile_space(hp.float("x", 0, 1, default=2))
+
+
+def test_wrong_defaults_are_faults_of_the_space_among_the_others():
+    """A default is judged with the space, not when a search first queues it; valid ones are no faults."""
+    space = {
+        "a": hp.choice("a", ["u", {"v": hp.int("v", 1, 3, default=2.5)}], default="w"),
+        "b": hp.uniform("b", 1, 0),
+        "c": hp.ordinal("c", [1, 5], default=5),
+        "d": hp.int("d", 0, hp.int("top", 1, 9), default=20),  # its bounds are not known yet
+    }
+    with pytest.raises(BadSearchSpace) as caught:
+        compile_space(space)
+    assert [(f.kind, f.label, f.value) for f in caught.value.faults] == [
+        (InvalidDefault, "a", "w"),
+        (InvalidDefault, "v", 2.5),
+        (InvalidDistribution, "b", 1),
+    ]
+    assert "the default 'a'='w' is neither an index nor an option; options are 0: 'u'" in str(caught.value)
 
 
 def test_reversed_dependent_bounds_name_the_values_that_reverse_them():

@@ -1,0 +1,77 @@
+"""Checks of fmin's arguments that are objects: mistakes that would show up late, as an error about something else.
+
+Called by `run.minimize` before anything is compiled or evaluated. Numbers are checked in `run.stopping`, seeds in
+`run.seeds`, algorithms in `run.bridge`; what is inside of a space is judged by `space.compile`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from hpspace.run.stopping import no_progress_loss
+
+
+def validate_objects(fn: Any, space: Any, trials: Any, early_stop_fn: Any) -> None:
+    """Check fmin's `fn`, `space`, `trials` and `early_stop_fn` as far as that needs no evaluation.
+
+    Parameters
+    ----------
+    fn, space, trials, early_stop_fn : object
+        As they were given to `fmin`.
+
+    Raises
+    ------
+    TypeError
+        For the first that cannot be meant; names the argument, its value and what to pass.
+    ValueError
+        For a space that is a text other than "annotated".
+
+    Examples
+    --------
+    >>> validate_objects(abs, {}, [], None)
+    Traceback (most recent call last):
+    ...
+    TypeError: trials=[]: pass a Trials object, such as Trials(), or None for a new one
+    """
+    _validate_fn(fn, space)
+    _validate_space(space)
+    _validate_trials(trials)
+    _validate_early_stop(early_stop_fn)
+
+
+def _validate_fn(fn: Any, space: Any) -> None:
+    if callable(fn):
+        return
+    hint = "; fn comes first, then space: they seem to be swapped" if inspect.isroutine(space) else ""
+    raise TypeError(f"fn={fn!r}: pass the objective, a function of one configuration{hint}")
+
+
+def _validate_space(space: Any) -> None:
+    if space is None or inspect.isroutine(space):
+        raise TypeError(
+            f"space={space!r}: pass the search space, such as {{'x': hp.uniform('x', 0, 1)}}, "
+            "or 'annotated' to read it from the annotations of fn"
+        )
+    if isinstance(space, str) and space != "annotated":
+        raise ValueError(f"space={space!r}: the only text that is a space is 'annotated'")
+
+
+def _validate_trials(trials: Any) -> None:
+    if isinstance(trials, type):
+        raise TypeError(f"trials={trials!r} is a class; pass an object of it: trials={trials.__name__}()")
+    if isinstance(trials, (list, tuple, dict, str)):
+        hint = "; trials_from_docs makes one of documents" if trials else ""
+        raise TypeError(
+            f"trials={trials!r}: pass a Trials object, such as Trials(), or None for a new one{hint}"
+        )
+
+
+def _validate_early_stop(early_stop_fn: Any) -> None:
+    if early_stop_fn is no_progress_loss:
+        raise TypeError("early_stop_fn=no_progress_loss makes the function: pass no_progress_loss(20)")
+    if early_stop_fn is not None and not callable(early_stop_fn):
+        raise TypeError(
+            f"early_stop_fn={early_stop_fn!r}: pass a function f(trials, *args) that returns (stop, args), "
+            "such as no_progress_loss(20)"
+        )
