@@ -146,7 +146,7 @@ class FMinIter:
         self._stopped = self._exhausted = False
         self._read_outcomes()
         self._shown = self._done
-        with self.progress_callback(self._shown, self.max_evals) as self._display:
+        with self.progress_callback(self._shown, self._expected(N)) as self._display:
             try:
                 self._take_turns(N, block_until_done)
             except BaseException:  # from the keyboard at any moment: leave trials and file as they should be
@@ -161,6 +161,12 @@ class FMinIter:
         if self._stopped and not self.asynchronous:
             turn.cancel_queued(self.trials)
         self._settle()
+
+    def _expected(self, n: int) -> int:
+        """Return how many trials there will be: `max_evals`, or more when points are queued on top of it."""
+        if self.max_evals == sys.maxsize:
+            return self.max_evals
+        return max(self.max_evals, self._shown + self._count(JOB_STATE_NEW) + max(n, 0))
 
     def _take_turns(self, n: int, block_until_done: bool) -> None:
         """Queue `n` trials and evaluate what is queued, until done or stopped."""

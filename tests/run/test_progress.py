@@ -168,3 +168,19 @@ def test_a_notebook_is_known_by_its_shell(monkeypatch):
     assert progress.in_notebook()
     monkeypatch.delitem(sys.modules, "IPython")
     assert not progress.in_notebook()
+
+
+def test_the_total_counts_points_that_come_on_top():
+    """Two points and three trials are five: a bar that ends at 5/3 looks like a mistake."""
+    totals = []
+
+    @contextlib.contextmanager
+    def callback(initial, total):
+        totals.append((initial, total))
+        with no_progress_callback(initial, total) as silence:
+            yield silence
+
+    points = [{"x": 0.25}, {"x": 0.5}]
+    best = search(points_to_evaluate=points, show_progressbar=callback)
+    assert len(best.trials) == 5
+    assert totals == [(0, 5)]
