@@ -109,10 +109,8 @@ def _options(options: Any) -> list[Any]:
     Raises
     ------
     TypeError
-        If they have no length, as a generator, or are one text.
+        If they have no length, as a generator.
     """
-    if isinstance(options, (str, bytes)):
-        raise TypeError(f"the options of a choice are a list, got the text {options!r}; write [{options!r}]")
     if not hasattr(options, "__len__"):
         raise TypeError(f"the options of a choice need a length, got {type(options).__name__}; pass a list")
     return [*options]

@@ -210,9 +210,3 @@ def test_a_default_given_as_the_flag_log_is_noticed():
 def test_an_entry_of_pchoice_that_is_no_pair_is_named():
     with pytest.raises(TypeError, match=r"hp.pchoice\('k'\): entry 1 is 'b'; write a pair"):
         hp.pchoice("k", [(1.0, "a"), "b"])
-
-
-def test_a_text_is_no_list_of_options():
-    """It would be a choice among its letters."""
-    with pytest.raises(TypeError, match=r"got the text 'rbf'; write \['rbf'\]"):
-        hp.choice("kernel", "rbf")
