@@ -276,5 +276,6 @@ def _loss(result: dict[str, Any], tid: Any) -> float:
     raise InvalidLoss(
         result,
         f"trial {tid}: objective returned {shown} with status '{STATUS_OK}'; "
-        f"return a float, or status '{STATUS_FAIL}'",
+        f"return a float, or status '{STATUS_FAIL}'"
+        + ("" if "loss" in result else f" (the keys of the dict: {sorted(map(str, result))})"),
     )

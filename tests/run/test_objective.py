@@ -262,3 +262,9 @@ def test_what_has_a_float_is_told_so():
     """A tensor with one element, a Decimal."""
     with pytest.raises(InvalidLoss, match=r"return float\(\.\.\.\) of it"):
         checked_result(Decimal(1), 7)
+
+
+def test_a_misspelt_loss_is_seen_in_the_message():
+    """The keys that the dict has show the typo."""
+    with pytest.raises(InvalidLoss, match=r"returned no loss .*keys of the dict: \['los', 'status'\]"):
+        fmin(lambda x: {"status": "ok", "los": 1.0}, hp.uniform("x", 0, 1), "rand", 1, verbose=False)
