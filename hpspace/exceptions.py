@@ -62,10 +62,15 @@ class Fault:
 
     def __str__(self) -> str:
         """Render as one line: class, label, place, problem and fix."""
+        return f"{self.kind.__name__}: {self.text}"
+
+    @property
+    def text(self) -> str:
+        """The line without the class."""
         who = "" if self.label is None else f"{self.label!r}"
         place = f"at {self.path}" if self.path else ""
         where = " ".join(part for part in (who, place) if part)
-        parts = [part for part in (self.kind.__name__, where, self.problem) if part]
+        parts = [part for part in (where, self.problem) if part]
         return ": ".join(parts) + (f"; {self.fix}." if self.fix else ".")
 
 
@@ -95,7 +100,7 @@ class BadSearchSpace(Exception):
         if not faults:
             return super().__str__()
         if len(faults) == 1:
-            return str(faults[0])
+            return faults[0].text if type(self) is faults[0].kind else str(faults[0])
         lines = "\n".join(f"  {i}. {fault}" for i, fault in enumerate(faults, 1))
         return f"the search space has {len(faults)} faults:\n{lines}"
 
