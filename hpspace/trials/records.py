@@ -13,6 +13,7 @@ not read, and the next writer cuts it off.
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import os
@@ -145,7 +146,16 @@ def create(path: Path, header: bytes, payloads: Iterable[bytes]) -> int:
     -------
     int
         Its length in bytes.
+
+    Raises
+    ------
+    FileNotFoundError
+        If its folder does not exist.
     """
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            errno.ENOENT, "a trials file needs a folder that exists; make it first", str(path.parent)
+        )
     content = header + framed(payloads)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:

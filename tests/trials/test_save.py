@@ -17,7 +17,7 @@ import cloudpickle
 import numpy as np
 import pytest
 
-from hpspace import Trials, trials_from_docs
+from hpspace import Trials, fmin, hp, trials_from_docs
 from hpspace.space.compiled import CompiledSpace
 from hpspace.trials import records, save
 from hpspace.trials.document import new_document
@@ -395,6 +395,14 @@ def test_what_is_no_trials_file_is_refused_by_name(tmp_path: Path, content: byte
 def test_a_file_that_is_not_there_is_not_found(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         Trials.load(tmp_path / "nothing")
+
+
+def test_a_folder_that_is_not_there_is_named_before_anything_runs(tmp_path: Path) -> None:
+    def objective(x: float) -> float:
+        raise AssertionError("ran")
+
+    with pytest.raises(FileNotFoundError, match=r"folder that exists.*nowhere'$"):
+        fmin(objective, hp.uniform("x", 0, 1), max_evals=1, trials_save_file=str(tmp_path / "nowhere" / "t"))
 
 
 def test_reading_the_header_of_a_foreign_pickle_runs_nothing(tmp_path: Path) -> None:
