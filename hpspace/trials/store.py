@@ -177,23 +177,7 @@ class StoredTrials(ReadTrials):
         return other
 
     def by_tid(self, tid: Any) -> dict[str, Any]:
-        """Return the document with an id, whatever its state.
-
-        Parameters
-        ----------
-        tid : hashable
-            The id, which is a trial's position only as long as no trial failed.
-
-        Returns
-        -------
-        dict
-            The document itself.
-
-        Raises
-        ------
-        KeyError
-            No trial has that id.
-        """
+        """Return the document with an id, found by an index; see `ReadTrials.by_tid`."""
         position = self._tid_index.find(self._dynamic_trials, tid)
         return super().by_tid(tid) if position is None else self._dynamic_trials[position]
 

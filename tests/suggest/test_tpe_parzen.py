@@ -14,8 +14,9 @@ import pytest
 from scipy import integrate, stats
 
 from hpspace import compile_space, hp
+from hpspace.suggest.tpe.bandwidths import bandwidths
 from hpspace.suggest.tpe.layout import Layout, Points
-from hpspace.suggest.tpe.parzen import Parzen, bandwidths, prior_density
+from hpspace.suggest.tpe.parzen import Parzen, prior_density
 
 #: False-alarm rate of every statistical test here, were the seed random.
 ALPHA = 1e-6

@@ -32,11 +32,12 @@ from hpspace.space.batch import Batch
 from hpspace.space.compiled import CompiledSpace
 from hpspace.suggest.base import register, unseen
 from hpspace.suggest.tpe.background import Background
+from hpspace.suggest.tpe.bandwidths import MIN_BANDWIDTH
 from hpspace.suggest.tpe.choose import Chooser, unseen_rows
 from hpspace.suggest.tpe.evidence import bad_density, good_density
 from hpspace.suggest.tpe.focus import MIN_TRIALS, Focus, draw_focuses, share_of_focused
 from hpspace.suggest.tpe.layout import Layout, Points
-from hpspace.suggest.tpe.parzen import MIN_BANDWIDTH, Parzen
+from hpspace.suggest.tpe.parzen import Parzen
 from hpspace.suggest.tpe.score import Ranking
 from hpspace.suggest.tpe.split import root, split, tenth
 from hpspace.suggest.tpe.startup import stratified

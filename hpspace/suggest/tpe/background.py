@@ -10,7 +10,7 @@ where a proposal's time goes, although almost all kernels have the same, smalles
   all trials is one matrix product; grids and choices are looked up in tables of log masses.
 
 A parameter's kernels share the bandwidth ``max(min_bandwidth, 3 / (2 n_d))``, which is what the neighbour rule of
-`parzen.bandwidths` gives on average for n_d evenly spread trials, rounded up to a power of sqrt(2) times
+`bandwidths.bandwidths` gives on average for n_d evenly spread trials, rounded up to a power of sqrt(2) times
 `min_bandwidth`. Given the bandwidth, joint densities are exact; log marginals of continuous parameters are within
 0.02 of the exact ones (bins of a quarter of the bandwidth, linear assignment and interpolation; tested).
 
