@@ -16,7 +16,8 @@ The tree::
     │   └── InvalidResult              (also TypeError) neither a number nor a result dict
     ├── InvalidAnnotatedParameter      (ValueError) `space="annotated"` found a non-expression
     ├── InvalidPoint                   (ValueError, TypeError) a point that is not of the space
-    └── MissingExtra                   (ImportError) an optional dependency is not installed
+    ├── MissingExtra                   (ImportError) an optional dependency is not installed
+    └── TrialPruned                    raised inside an objective to end its trial early; no error
     UserWarning
     ├── SuspiciousBounds               bounds that look like values where logarithms are meant
     └── SpaceChanged                   stored trials were made with another space
@@ -233,6 +234,29 @@ class MissingExtra(ImportError):
 
     def __reduce__(self) -> tuple[type[MissingExtra], tuple[str, str]]:
         return MissingExtra, (self.module, self.extra)
+
+
+class TrialPruned(Exception):
+    """The running trial is ended early because it does not look promising; raised inside an objective.
+
+    It is an outcome and no error: the trial is stored as finished with status "pruned". An objective that cleans up
+    after itself does so in ``finally``; one that catches this exception goes on as if nothing had been decided.
+
+    Parameters
+    ----------
+    reason : str
+        Why, with numbers; stored with the trial.
+
+    Examples
+    --------
+    >>> str(TrialPruned("step 7: 0.81 is worse than the median 0.64 of 12 curves"))
+    'step 7: 0.81 is worse than the median 0.64 of 12 curves'
+    """
+
+    @property
+    def reason(self) -> str:
+        """Why the trial is ended; a fixed sentence if none was given."""
+        return str(self.args[0]) if self.args else "the objective raised TrialPruned without a reason"
 
 
 class SuspiciousBounds(UserWarning):

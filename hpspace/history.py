@@ -23,6 +23,8 @@ OK = 0
 FAILED = 1
 #: The trial is queued or running.
 PENDING = 2
+#: The trial was ended early by a pruner: how far it came, and with what value, is known.
+PRUNED = 3
 
 
 #: Up to this many outcomes at once are inserted into the order, which is cheaper than sorting it again.
@@ -63,9 +65,11 @@ class History:
         self._low = np.empty((16, columns))
         self._high = np.empty((16, columns))
         self._losses = np.empty(16)
+        self._steps, self._partials, self._resources = np.empty(16), np.empty(16), np.empty(16)
         self._kind = np.empty(16, dtype=np.int8)
         self._keys: Counter[bytes] = Counter()
         self._order: NDArray[np.intp] | None = None
+        self._ranked: NDArray[np.intp] | None = None
         #: Changes with every append or update; caches of derived arrays compare it.
         self.version = 0
 
@@ -113,10 +117,28 @@ class History:
 
     @property
     def kind(self) -> NDArray[np.int8]:
-        """`OK`, `FAILED` or `PENDING`, shape (n,)."""
+        """`OK`, `FAILED`, `PENDING` or `PRUNED`, shape (n,)."""
         kind = self._kind[: self._n]
         kind.flags.writeable = False
         return kind
+
+    @property
+    def steps(self) -> NDArray[np.float64]:
+        """Highest step that each row reported, shape (n,); NaN if it reported none.
+
+        Of pending rows it is what was known when their document last changed.
+        """
+        return _read_only(self._steps[: self._n])
+
+    @property
+    def partials(self) -> NDArray[np.float64]:
+        """Value reported at that step, shape (n,); NaN if none, or if NaN was reported."""
+        return _read_only(self._partials[: self._n])
+
+    @property
+    def resources(self) -> NDArray[np.float64]:
+        """Resource that each row was given, in units of the declared fidelity, shape (n,); NaN without one."""
+        return _read_only(self._resources[: self._n])
 
     @property
     def ok(self) -> NDArray[np.bool_]:
@@ -134,6 +156,11 @@ class History:
         return np.equal(self._kind[: self._n], PENDING)
 
     @property
+    def pruned(self) -> NDArray[np.bool_]:
+        """Which rows were ended early by a pruner, shape (n,)."""
+        return np.equal(self._kind[: self._n], PRUNED)
+
+    @property
     def order(self) -> NDArray[np.intp]:
         """Positions of the OK rows, best loss first; equal losses in order of insertion."""
         if self._order is None:
@@ -142,11 +169,32 @@ class History:
         return self._order
 
     @property
+    def ranked(self) -> NDArray[np.intp]:
+        """Positions of the rows that say how good a point is: `order`, then the pruned rows.
+
+        Of two pruned rows the one that came further is the better, and at one step the one whose last value is lower.
+        Unknown steps and values come last, equal rows in order of insertion.
+        """
+        if self._ranked is None:
+            rows = np.flatnonzero(self.pruned)
+            by_progress = np.lexsort((self._partials[rows], -self._steps[rows]))  # stable; NaN is last
+            self._ranked = np.concatenate([self.order, rows[by_progress]])
+        return self._ranked
+
+    @property
     def keys(self) -> Counter[bytes]:
         """How often each point occurs, by `CompiledSpace.keys`; rows of every kind count."""
         return self._keys
 
-    def append(self, values: ArrayLike, losses: ArrayLike, kinds: ArrayLike) -> None:
+    def append(
+        self,
+        values: ArrayLike,
+        losses: ArrayLike,
+        kinds: ArrayLike,
+        steps: ArrayLike | None = None,
+        partials: ArrayLike | None = None,
+        resources: ArrayLike | None = None,
+    ) -> None:
         """Add rows. For the trials layer only.
 
         Parameters
@@ -156,7 +204,11 @@ class History:
         losses : array_like, shape (m,)
             Losses; ignored unless the row is OK.
         kinds : array_like of int, shape (m,)
-            `OK`, `FAILED` or `PENDING`.
+            `OK`, `FAILED`, `PENDING` or `PRUNED`.
+        steps, partials : array_like, shape (m,), optional
+            Highest reported step and the value there; by default NaN, nothing was reported.
+        resources : array_like, shape (m,), optional
+            What the trials were given of the declared fidelity; by default NaN.
         """
         rows = np.asarray(values, dtype=np.float64).reshape(np.size(losses), len(self.space))
         start, stop = self._n, self._n + len(rows)
@@ -168,9 +220,20 @@ class History:
         self._n = stop
         self._keys.update(self.space.keys(rows))
         self._kind[start:stop] = PENDING
-        self._set(np.arange(start, stop), losses, kinds)
+        new = np.arange(start, stop)
+        for column in (self._steps, self._partials, self._resources):
+            column[start:stop] = np.nan
+        self._set(new, losses, kinds, steps, partials, resources)
 
-    def update(self, positions: ArrayLike, losses: ArrayLike, kinds: ArrayLike) -> None:
+    def update(
+        self,
+        positions: ArrayLike,
+        losses: ArrayLike,
+        kinds: ArrayLike,
+        steps: ArrayLike | None = None,
+        partials: ArrayLike | None = None,
+        resources: ArrayLike | None = None,
+    ) -> None:
         """Change the outcome of rows. For the trials layer only.
 
         Parameters
@@ -179,15 +242,23 @@ class History:
             Which rows.
         losses, kinds : array_like, shape (m,)
             As in `append`.
+        steps, partials, resources : array_like, shape (m,), optional
+            As in `append`; by default they stay as they are.
         """
-        self._set(np.asarray(positions, dtype=np.intp), losses, kinds)
+        self._set(np.asarray(positions, dtype=np.intp), losses, kinds, steps, partials, resources)
 
-    def _set(self, rows: NDArray[np.intp], losses: ArrayLike, kinds: ArrayLike) -> None:
+    def _set(
+        self, rows: NDArray[np.intp], losses: ArrayLike, kinds: ArrayLike, *progress: ArrayLike | None
+    ) -> None:
         kind = np.asarray(kinds, dtype=np.int8)
         loss = np.where(kind == OK, np.asarray(losses, dtype=np.float64), np.nan)
         keep = self._order is not None and len(rows) <= _FEW and not self.ok[rows].any()
         self._kind[rows] = kind
         self._losses[rows] = loss
+        for column, given in zip((self._steps, self._partials, self._resources), progress):
+            if given is not None:
+                column[rows] = given
+        self._ranked = None
         if keep:
             for row in rows[kind == OK]:
                 self._insert_into_order(int(row))
@@ -217,6 +288,8 @@ class History:
         self._coords = _grown(self._coords, capacity)
         self._low, self._high = _grown(self._low, capacity), _grown(self._high, capacity)
         self._losses = _grown(self._losses, capacity)
+        self._steps, self._partials = _grown(self._steps, capacity), _grown(self._partials, capacity)
+        self._resources = _grown(self._resources, capacity)
         self._kind = _grown(self._kind, capacity)
 
 

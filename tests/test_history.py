@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hpspace import compile_space, hp
-from hpspace.history import FAILED, OK, PENDING, History
+from hpspace.history import FAILED, OK, PENDING, PRUNED, History
 
 SPACE = compile_space({"x": hp.uniform("x", 0, 4), "c": hp.choice("c", ["a", {"y": hp.uniform("y", 0, 1)}])})
 
@@ -81,3 +81,53 @@ def test_the_order_that_is_kept_up_is_the_order_that_would_be_made():
         rows = np.flatnonzero(history.ok)
         expected = rows[np.argsort(history.losses[rows], kind="stable")]
         assert history.order.tolist() == expected.tolist()
+
+
+def pruned_history():
+    """Six rows: 0 and 3 finished, 1, 2 and 4 pruned at steps 5, 9 and 9, 5 pruned before it reported."""
+    return history_of_progress(
+        losses=[0.5, 9, 9, 0.25, 9, 9],
+        kinds=[OK, PRUNED, PRUNED, OK, PRUNED, PRUNED],
+        steps=[9, 5, 9, 9, 9, np.nan],
+        partials=[0.5, 0.1, 0.9, 0.25, 0.8, np.nan],
+    )
+
+
+def history_of_progress(losses, kinds, steps, partials):
+    history = History(SPACE)
+    history.append([[1, 0, np.nan]] * len(losses), losses, kinds, steps, partials)
+    return history
+
+
+def test_finished_rows_rank_before_pruned_ones_and_those_by_how_far_they_came():
+    """At one step the lower value ranks first; row 1 has the lowest value of all but came less far."""
+    history = pruned_history()
+    assert history.ranked.tolist() == [3, 0, 4, 2, 1, 5]
+    assert history.order.tolist() == [3, 0]
+    assert np.isnan(history.losses[history.pruned]).all()
+
+
+def test_the_rank_follows_updates():
+    history = pruned_history()
+    assert history.ranked[-1] == 5
+    history.update([5], [9], [PRUNED], [10], [99])
+    assert history.ranked.tolist() == [3, 0, 5, 4, 2, 1]
+    history.update([1], [0.0], [OK])
+    assert history.ranked.tolist() == [1, 3, 0, 5, 4, 2]
+    assert history.steps.tolist()[1] == 5, "what an update does not name stays"
+
+
+def test_equal_or_unknown_progress_ranks_by_age():
+    nan = np.nan
+    history = history_of_progress([0] * 5, [PRUNED] * 5, [nan, 2, 2, nan, 2], [nan, nan, 1, nan, nan])
+    assert history.ranked.tolist() == [2, 1, 4, 0, 3]
+
+
+def test_progress_and_resources_default_to_unknown_and_grow():
+    history = History(SPACE)
+    for i in range(40):
+        known = {} if i % 2 else {"steps": [i], "partials": [i / 2], "resources": [3.0]}
+        history.append([[1, 0, np.nan]], [0.0], [OK], **known)
+    assert np.isnan(history.steps[1::2]).all() and np.isnan(history.resources[1::2]).all()
+    assert history.steps[::2].tolist() == list(range(0, 40, 2))
+    assert history.partials[38] == 19.0 and history.resources[38] == 3.0

@@ -9,6 +9,7 @@ How a document is read:
 ==================================================  ==========
 state NEW or RUNNING                                pending
 state DONE, status "ok", loss finite or -inf        ok
+state DONE, status "pruned"                         pruned
 state DONE otherwise, state ERROR                   failed
 state CANCEL                                        left out
 ==================================================  ==========
@@ -22,13 +23,13 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hpspace.history import FAILED, OK, PENDING, History
+from hpspace.history import FAILED, OK, PENDING, PRUNED, History
 from hpspace.space.batch import Batch
 from hpspace.space.compiled import CompiledSpace
 from hpspace.trials.bests import loss_of, number
@@ -39,6 +40,7 @@ from hpspace.trials.document import (
     JOB_STATE_DONE,
     JOB_STATE_ERROR,
     STATUS_NEW,
+    STATUS_PRUNED,
     new_misc,
 )
 
@@ -103,9 +105,43 @@ def outcome(doc: dict[str, Any]) -> tuple[float, int]:
     """
     state = doc["state"]
     if state == JOB_STATE_DONE:
+        if doc["result"].get("status") == STATUS_PRUNED:
+            return math.nan, PRUNED
         loss = loss_of(doc["result"])
         return (loss, OK) if loss < math.inf else (math.nan, FAILED)
     return math.nan, FAILED if state == JOB_STATE_ERROR else PENDING
+
+
+def progress(doc: dict[str, Any]) -> tuple[float, float, float]:
+    """Return how far a document's trial came: the highest step it reported, the value there, and its resource.
+
+    A pruned result is asked first, then the reports.
+
+    Returns
+    -------
+    step, value, resource : float
+        NaN where unknown.
+
+    Examples
+    --------
+    >>> progress({"result": {}, "misc": {"reports": [[0, 0.9], [3, 0.7]], "fidelity": {"resource": 9}}})
+    (3.0, 0.7, 9.0)
+    """
+    result, misc = doc["result"], doc["misc"]
+    fidelity = misc.get("fidelity")
+    resource = number(fidelity.get("resource")) if isinstance(fidelity, Mapping) else math.nan
+    if result.get("status") == STATUS_PRUNED and "last_step" in result:
+        return number(result["last_step"]), number(result.get("last_value")), resource
+    reports = misc.get("reports")
+    if not reports:
+        return math.nan, math.nan, resource
+    step, value = max(((number(step), number(value)) for step, value in reports), key=lambda pair: pair[0])
+    return step, value, resource
+
+
+def _rows(docs: Sequence[dict[str, Any]]) -> tuple[Any, ...]:
+    """Return what `History.append` takes of documents beside their values: five columns."""
+    return tuple(zip(*((*outcome(doc), *progress(doc)) for doc in docs)))
 
 
 class Mirror:
@@ -203,8 +239,7 @@ class Mirror:
         docs = list(rows.values())
         if not self._same_values(list(rows), history_rows(docs, self.space)):
             return False
-        losses, kinds = zip(*map(outcome, docs))
-        self.history.update(list(rows), losses, kinds)
+        self.history.update(list(rows), *_rows(docs))
         return True
 
     def _same_values(self, rows: list[int], values: NDArray[np.float64]) -> bool:
@@ -223,5 +258,4 @@ class Mirror:
         self._rows.extend(rows.get(p) for p in positions)
         if wanted:
             docs = [self._docs[p] for p in wanted]
-            losses, kinds = zip(*map(outcome, docs))
-            self.history.append(history_rows(docs, self.space), losses, kinds)
+            self.history.append(history_rows(docs, self.space), *_rows(docs))

@@ -35,6 +35,7 @@ __all__ = [
     "STATUS_FAIL",
     "STATUS_NEW",
     "STATUS_OK",
+    "STATUS_PRUNED",
     "STATUS_RUNNING",
     "STATUS_STRINGS",
     "STATUS_SUSPENDED",
@@ -56,8 +57,10 @@ STATUS_RUNNING = "running"
 STATUS_SUSPENDED = "suspended"
 STATUS_OK = "ok"
 STATUS_FAIL = "fail"
-#: Every status that a result may have.
-STATUS_STRINGS = (STATUS_NEW, STATUS_RUNNING, STATUS_SUSPENDED, STATUS_OK, STATUS_FAIL)
+#: Stopped early by a pruner: the result has "last_step", "last_value" and "reason", and no loss.
+STATUS_PRUNED = "pruned"
+#: Every status that a result may have; the first five are Hyperopt's.
+STATUS_STRINGS = (STATUS_NEW, STATUS_RUNNING, STATUS_SUSPENDED, STATUS_OK, STATUS_FAIL, STATUS_PRUNED)
 
 JOB_STATE_NEW = 0
 JOB_STATE_RUNNING = 1

@@ -73,9 +73,9 @@ def test_the_package_under_hyperopts_name():
 
 
 def test_constants_have_hyperopts_values():
-    """They are written into stored documents."""
+    """They are written into stored documents; statuses of our own come after."""
     base = hpspace.base
-    assert base.STATUS_STRINGS == ("new", "running", "suspended", "ok", "fail")
+    assert base.STATUS_STRINGS == ("new", "running", "suspended", "ok", "fail", "pruned")
     assert base.JOB_STATES == [0, 1, 2, 3, 4]
     assert (
         {base.JOB_STATE_NEW, base.JOB_STATE_RUNNING, base.JOB_STATE_DONE}

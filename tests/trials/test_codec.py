@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpspace import Trials, compile_space, hp, trials_from_docs
-from hpspace.history import FAILED, OK, PENDING
+from hpspace.history import FAILED, OK, PENDING, PRUNED
 from hpspace.space.compiled import CompiledSpace
 from hpspace.trials import codec
 from hpspace.trials.document import JOB_STATE_CANCEL, new_document
@@ -31,6 +31,8 @@ from hpspace.trials.document import JOB_STATE_CANCEL, new_document
         (2, {"status": "ok"}, math.nan, FAILED),
         (2, {"status": "fail", "loss": -99.0}, math.nan, FAILED),
         (2, {"status": "suspended", "loss": 1.0}, math.nan, FAILED),
+        (2, {"status": "pruned", "last_step": 3, "last_value": 0.5, "reason": "r"}, math.nan, PRUNED),
+        (1, {"status": "pruned"}, math.nan, PENDING),
         (2, {}, math.nan, FAILED),
         (3, {"status": "new"}, math.nan, FAILED),
     ],
@@ -236,3 +238,38 @@ def test_a_refresh_with_one_change_reads_one_document_again(make: Any, monkeypat
     assert trials.history(space) is history
     assert history.losses[250] == 2.0
     assert read == [1]
+
+
+@pytest.mark.parametrize(
+    ("result", "misc", "progress"),
+    [
+        (
+            {"status": "pruned", "last_step": 3, "last_value": 0.5},
+            {"reports": [[4, 0.1]]},
+            (3, 0.5, math.nan),
+        ),
+        ({"status": "pruned", "last_step": None, "last_value": None}, {}, (math.nan, math.nan, math.nan)),
+        ({"status": "pruned"}, {"reports": [[4, 0.1]]}, (4, 0.1, math.nan)),
+        ({"status": "ok", "loss": 1.0}, {"reports": [[0, 0.3], [5, 0.2], [2, 0.9]]}, (5, 0.2, math.nan)),
+        ({"status": "ok", "loss": 1.0}, {"reports": [[0, math.nan]]}, (0, math.nan, math.nan)),
+        ({"status": "ok", "loss": 1.0}, {"fidelity": {"resource": 27}}, (math.nan, math.nan, 27)),
+        ({"status": "ok", "loss": 1.0}, {"reports": [], "fidelity": None}, (math.nan, math.nan, math.nan)),
+    ],
+)
+def test_how_far_a_trial_came(
+    space: CompiledSpace, result: dict[str, Any], misc: dict[str, Any], progress: tuple[float, ...]
+) -> None:
+    """The pruned result is asked first, then the reports, of which the highest step counts."""
+    doc = {**new_document(0, {"x": 0.5, "c": 1}), "state": 2, "result": result}
+    doc["misc"].update(misc)
+    history = codec.Mirror(space).sync([doc])
+    np.testing.assert_array_equal([history.steps[0], history.partials[0], history.resources[0]], progress)
+
+
+def test_a_trial_pruned_in_place_reaches_the_history(space: CompiledSpace, make: Any) -> None:
+    trials = trials_from_docs([make(0, state=1), make(1, 2.0)])
+    history = trials.history(space)
+    trials[0].update(state=2, result={"status": "pruned", "last_step": 7, "last_value": 0.5, "reason": "r"})
+    trials.refresh()
+    assert history.kind.tolist() == [PRUNED, OK]
+    assert history.steps[0] == 7 and history.partials[0] == 0.5 and history.ranked.tolist() == [1, 0]
