@@ -16,7 +16,19 @@ The tree::
     │   └── InvalidResult              (also TypeError) neither a number nor a result dict
     ├── InvalidAnnotatedParameter      (ValueError) `space="annotated"` found a non-expression
     ├── InvalidPoint                   (ValueError, TypeError) a point that is not of the space
+    ├── DirectionMismatch              (ValueError) trials that were minimised are to be maximised, or vice versa
+    ├── StoreError                     a store of trials that cannot do what is asked
+    │   ├── StoreUnavailable           (also ConnectionError) it cannot be reached or opened, now
+    │   ├── StoreFull                  (also OSError) there is no room for more; nothing was changed
+    │   ├── StoreTooNew                it was written by a later release of hpspace
+    │   ├── UnknownStore               (also ValueError) a URL that names no store, or a wrong one
+    │   ├── Unstorable                 (also TypeError) a value that no store can hold; `.path`
+    │   ├── IllegalMove                (also ValueError) a state that may not follow another
+    │   └── DomainSwapError            another objective is being evaluated in the same experiment
     ├── MissingExtra                   (ImportError) an optional dependency is not installed
+    ├── UnpicklableObjective           (TypeError) an objective that cannot be sent to another process; `.path`
+    ├── ObjectiveError                 (RuntimeError) stands for an exception that another process could not send
+    ├── ExecutorError                  (RuntimeError) what evaluates the objective cannot be started
     └── TrialPruned                    raised inside an objective to end its trial early; no error
     UserWarning
     ├── SuspiciousBounds               bounds that look like values where logarithms are meant
@@ -216,6 +228,130 @@ class InvalidDefault(BadSearchSpace, InvalidPoint):
     """A declared default that its parameter cannot take."""
 
 
+class DirectionMismatch(ValueError):
+    """Trials of a search for the least loss are to go on as one for the greatest value, or the other way round."""
+
+
+class StoreError(Exception):
+    """A store of trials cannot do what is asked of it. No message shows a password."""
+
+
+class StoreUnavailable(StoreError, ConnectionError):
+    """The store cannot be reached, opened or written to at present; trying again later may help."""
+
+
+class StoreFull(StoreError, OSError):
+    """There is no room left where the store keeps its trials. The move that was asked for has not happened."""
+
+
+class StoreTooNew(StoreError):
+    """The store was written by a later release.
+
+    Parameters
+    ----------
+    url : str
+        Of the store, without a password.
+    found, known : int
+        Version of its schema, and the latest that this release knows.
+    """
+
+    def __init__(self, url: str, found: int, known: int) -> None:
+        super().__init__(url, found, known)
+        self.url = url
+        self.found = found
+        self.known = known
+
+    def __str__(self) -> str:
+        """Name both versions and the way out."""
+        return (
+            f"{self.url} has schema version {self.found}, and this release of hpspace reads up to {self.known}: "
+            "install a later hpspace"
+        )
+
+
+class UnknownStore(StoreError, ValueError):
+    """A URL from which no store can be opened."""
+
+
+class Unstorable(StoreError, TypeError):
+    """A value that a store cannot hold.
+
+    Parameters
+    ----------
+    path : str
+        Where it stands in the document, such as ``result['model']``.
+    value : object
+        The value.
+    reason : str
+        Why not; by default, that its class is foreign.
+    """
+
+    def __init__(self, path: str, value: Any, reason: str = "") -> None:
+        super().__init__(path, value, reason)
+        self.path = path
+        self.value = value
+        self.reason = reason
+
+    def __str__(self) -> str:
+        """Name place, class and the way out."""
+        cls = type(self.value)
+        reason = self.reason or f"an object of class {cls.__module__}.{cls.__qualname__} cannot be stored"
+        return (
+            f"{self.path}: {reason}; results hold numbers, texts, lists and dicts, anything else belongs into the "
+            "trial's attachments"
+        )
+
+    def __reduce__(self) -> tuple[type[Unstorable], tuple[str, Any, str]]:
+        return Unstorable, (self.path, None, str(self).partition(": ")[2].partition("; results hold")[0])
+
+
+class IllegalMove(StoreError, ValueError):
+    """A state that may not follow another; see `hpspace.trials.document.TRANSITIONS`.
+
+    Parameters
+    ----------
+    tid : object
+        Id of the trial.
+    state, wanted : object
+        Its state and the one asked for, in words.
+    """
+
+    def __init__(self, tid: Any, state: Any, wanted: Any) -> None:
+        super().__init__(tid, state, wanted)
+        self.tid = tid
+        self.state = state
+        self.wanted = wanted
+
+    def __str__(self) -> str:
+        """Name the trial and both states."""
+        return f"trial {self.tid}: {self.state} cannot become {self.wanted}"
+
+
+class DomainSwapError(StoreError):
+    """A live search evaluates another objective in the same experiment.
+
+    Parameters
+    ----------
+    exp_key : str or None
+        The experiment.
+    detail : str
+        Who holds it, or until when.
+    """
+
+    def __init__(self, exp_key: str | None = None, detail: str = "") -> None:
+        super().__init__(exp_key, detail)
+        self.exp_key = exp_key
+        self.detail = detail
+
+    def __str__(self) -> str:
+        """Name the experiment and the way out."""
+        detail = f" ({self.detail})" if self.detail else ""
+        return (
+            f"experiment exp_key={self.exp_key!r} is being searched with another objective{detail}; "
+            "give this search an exp_key of its own, or wait until the other has ended"
+        )
+
+
 class MissingExtra(ImportError):
     """An optional dependency is not installed.
 
@@ -257,6 +393,58 @@ class TrialPruned(Exception):
     def reason(self) -> str:
         """Why the trial is ended; a fixed sentence if none was given."""
         return str(self.args[0]) if self.args else "the objective raised TrialPruned without a reason"
+
+
+class UnpicklableObjective(TypeError):
+    """An objective, or what it refers to, cannot be sent to another process.
+
+    Parameters
+    ----------
+    path : str
+        What refuses, such as ``fn.__closure__['lock']``.
+    reason : str
+        What pickling it raised.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        """Say what refuses, why, and what to do."""
+        return (
+            f"the objective cannot be sent to another process: {self.path} cannot be pickled ({self.reason}); "
+            'make it inside of the function, or evaluate in threads: backend="thread"'
+        )
+
+
+class ObjectiveError(RuntimeError):
+    """Stands for an exception that was raised in another process and could not be brought here as an object.
+
+    Parameters
+    ----------
+    kind : str
+        The exception's type, as text.
+    message : str
+        Its text.
+    traceback : str
+        Where it was raised, as text.
+    """
+
+    def __init__(self, kind: str, message: str, traceback: str = "") -> None:
+        super().__init__(kind, message, traceback)
+        self.kind = kind
+        self.message = message
+        self.traceback = traceback
+
+    def __str__(self) -> str:
+        """Show what a traceback would show."""
+        return f"{self.kind}: {self.message}" + (f"\n\n{self.traceback}" if self.traceback else "")
+
+
+class ExecutorError(RuntimeError):
+    """What was to evaluate the objective cannot be started, or was lost as a whole."""
 
 
 class SuspiciousBounds(UserWarning):
