@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpspace.exceptions import MissingExtra
 from hpspace.trials.bests import number
+from hpspace.trials.direction import MAXIMIZE, MINIMIZE
 from hpspace.trials.document import JOB_STATE_NAMES
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 PREFIX = "params_"
 
 
-def to_columns(docs: Sequence[dict[str, Any]], space: CompiledSpace | None = None) -> dict[str, list[Any]]:
+def to_columns(
+    docs: Sequence[dict[str, Any]], space: CompiledSpace | None = None, direction: str = MINIMIZE
+) -> dict[str, list[Any]]:
     """Return trials as columns of equal length.
 
     Parameters
@@ -33,19 +36,22 @@ def to_columns(docs: Sequence[dict[str, Any]], space: CompiledSpace | None = Non
         Trial documents.
     space : CompiledSpace, optional
         Gives the order of the parameters and the options of choices.
+    direction : str
+        What the search looks for.
 
     Returns
     -------
     dict of list
-        ``tid``, ``state`` (in words), ``status``, ``loss``, ``book_time`` and ``refresh_time`` (naive UTC),
+        ``tid``, ``state`` (in words), ``status``, ``loss`` (what was minimised), ``value`` if the direction is
+        "maximize" (what the objective returned), ``book_time`` and ``refresh_time`` (naive UTC),
         ``duration`` (a `datetime.timedelta`), ``error`` if any trial has one (its type and message), and
         ``params_<label>`` for each label. None where a trial has no such thing.
     """
-    return _columns(docs, space, inactive=None)
+    return _columns(docs, space, direction, inactive=None)
 
 
 def _columns(
-    docs: Sequence[dict[str, Any]], space: CompiledSpace | None, inactive: Any
+    docs: Sequence[dict[str, Any]], space: CompiledSpace | None, direction: str, inactive: Any
 ) -> dict[str, list[Any]]:
     """Return the columns of `to_columns`, with `inactive` where a parameter has no value."""
     results = [doc["result"] for doc in docs]
@@ -54,6 +60,7 @@ def _columns(
         "state": [JOB_STATE_NAMES.get(doc["state"], doc["state"]) for doc in docs],
         "status": [result.get("status") for result in results],
         "loss": [result.get("loss") for result in results],
+        **({"value": [result.get("value") for result in results]} if direction == MAXIMIZE else {}),
         "book_time": [doc["book_time"] for doc in docs],
         "refresh_time": [doc["refresh_time"] for doc in docs],
         "duration": [_duration(doc) for doc in docs],
@@ -66,7 +73,9 @@ def _columns(
     return columns
 
 
-def to_dataframe(docs: Sequence[dict[str, Any]], space: CompiledSpace | None = None) -> pd.DataFrame:
+def to_dataframe(
+    docs: Sequence[dict[str, Any]], space: CompiledSpace | None = None, direction: str = MINIMIZE
+) -> pd.DataFrame:
     """Return trials as a DataFrame, one row a trial.
 
     Parameters
@@ -75,6 +84,8 @@ def to_dataframe(docs: Sequence[dict[str, Any]], space: CompiledSpace | None = N
         Trial documents.
     space : CompiledSpace, optional
         Gives the order of the parameters, their types and the options of choices.
+    direction : str
+        What the search looks for.
 
     Returns
     -------
@@ -91,7 +102,7 @@ def to_dataframe(docs: Sequence[dict[str, Any]], space: CompiledSpace | None = N
         import pandas as pd
     except ImportError:
         raise MissingExtra("pandas", "pandas") from None
-    columns = _columns(docs, space, inactive=pd.NA)  # None may be an option
+    columns = _columns(docs, space, direction, inactive=pd.NA)  # None may be an option
     index = pd.RangeIndex(len(docs))
     series: dict[str, Any] = {"tid": columns.pop("tid"), "state": columns.pop("state")}
     for name, values in columns.items():
@@ -103,7 +114,7 @@ def to_dataframe(docs: Sequence[dict[str, Any]], space: CompiledSpace | None = N
 
 def _typed(name: str, values: list[Any], space: CompiledSpace | None) -> tuple[Any, Any]:
     """Return the values of a column and the dtype it should have."""
-    if name == "loss":
+    if name in ("loss", "value"):
         return [number(value) for value in values], "float64"
     if name.endswith("_time"):
         return values, "datetime64[ns]"

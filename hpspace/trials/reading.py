@@ -16,6 +16,7 @@ import numpy as np
 
 from hpspace.exceptions import AllTrialsFailed
 from hpspace.trials import bests, frame, show
+from hpspace.trials.direction import MINIMIZE, shown
 from hpspace.trials.document import JOB_STATES, STATUS_OK, miscs_to_idxs_vals, spec_from_misc
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ class ReadTrials:
     def space(self) -> CompiledSpace | None:
         """The space the trials were made with, when it is known."""
         return None
+
+    @property
+    def direction(self) -> str:
+        """What the search looks for: "minimize" or "maximize"; documents hold what is minimised either way."""
+        return MINIMIZE
 
     def documents(self) -> list[dict[str, Any]]:
         """Return the documents in every state, failed and cancelled ones too, as of now."""
@@ -189,6 +195,17 @@ class ReadTrials:
         return spec_from_misc(self.best_trial["misc"])
 
     @property
+    def best_value(self) -> float:
+        """The best trial's loss in the direction asked for: the largest value when `direction` is "maximize".
+
+        Raises
+        ------
+        AllTrialsFailed
+            There is no best trial.
+        """
+        return shown(bests.loss_of(self.best_trial["result"]), self.direction)
+
+    @property
     def best_point(self) -> dict[str, Any]:
         """Another name for `argmin`."""
         return self.argmin
@@ -293,11 +310,11 @@ class ReadTrials:
 
     def to_columns(self, all_states: bool = False) -> dict[str, list[Any]]:
         """Return the trials as columns; see `hpspace.trials.frame.to_columns`."""
-        return frame.to_columns(self.documents() if all_states else self.trials, self.space)
+        return frame.to_columns(self.documents() if all_states else self.trials, self.space, self.direction)
 
     def to_dataframe(self, all_states: bool = False) -> pd.DataFrame:
         """Return the trials as a pandas DataFrame; see `hpspace.trials.frame.to_dataframe`."""
-        return frame.to_dataframe(self.documents() if all_states else self.trials, self.space)
+        return frame.to_dataframe(self.documents() if all_states else self.trials, self.space, self.direction)
 
     def __repr__(self) -> str:
         return show.text(self)

@@ -14,6 +14,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from hpspace.trials import bests, frame
+from hpspace.trials.direction import measure, shown
 from hpspace.trials.document import JOB_VALID_STATES, spec_from_misc
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 MAX_ROWS = 10
 
 #: Columns of the HTML table besides the parameters.
-_SHOWN = ("tid", "status", "loss", "duration")
+_SHOWN = ("tid", "status", "loss", "value", "duration")
 
 
 class _InOrder(reprlib.Repr):
@@ -61,7 +62,8 @@ def text(trials: ReadTrials) -> str:
     lines = [summary(trials)]
     best = bests.best_of([doc for doc in trials.documents() if doc["state"] in JOB_VALID_STATES])
     if best is not None:
-        lines.append(f"  best loss: {best['result']['loss']!r} (trial {best['tid']})")
+        loss = shown(best["result"]["loss"], trials.direction)
+        lines.append(f"  best {measure(trials.direction)}: {loss!r} (trial {best['tid']})")
         lines.append(f"  best config: {_short.repr(_config(trials, best))}")
     if trials._exp_key is not None:
         lines.append(f"  exp_key: {trials._exp_key!r}")
@@ -97,8 +99,10 @@ def html_table(trials: ReadTrials) -> str:
         A caption and at most `MAX_ROWS` rows, best loss first, trials without a loss last.
     """
     docs = sorted(trials.documents(), key=_rank)[:MAX_ROWS]
-    columns = frame.to_columns(docs, trials.space)
-    names = [name for name in columns if name in _SHOWN or name.startswith(frame.PREFIX)]
+    columns = frame.to_columns(docs, trials.space, trials.direction)
+    hidden = "loss" if "value" in columns else "value"
+    wanted = set(_SHOWN) - {hidden}
+    names = [name for name in columns if name in wanted or name.startswith(frame.PREFIX)]
     head = _row("th", (name.removeprefix(frame.PREFIX) for name in names))
     rows = (_row("td", map(_cell, row)) for row in zip(*(columns[name] for name in names)))
     caption = f"<caption>{escape(summary(trials))}</caption>"
