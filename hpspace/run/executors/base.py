@@ -35,6 +35,8 @@ class Job:
     misc: dict[str, Any] = field(default_factory=dict)
     #: Seconds that the evaluation may take; None is no limit.
     timeout: float | None = None
+    #: For executors that are not interactive: the attachments that the trial has already, which its objective may read.
+    attachments: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,6 @@ class Finished(Event):
 
     #: The checked result, with "status".
     result: dict[str, Any]
-    #: Executors that are not interactive: what to merge into the document's "misc" (its "reports").
-    misc: Mapping[str, Any] = field(default_factory=dict)
-    #: Executors that are not interactive: attachments that the objective made, by name.
-    attachments: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -71,10 +69,6 @@ class Raised(Event):
     error: Exception
     #: The exception is a `TrialPruned`: no error, and `message` is the reason.
     pruned: bool = False
-    #: As for `Finished`.
-    misc: Mapping[str, Any] = field(default_factory=dict)
-    #: As for `Finished`.
-    attachments: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -97,7 +91,10 @@ class TimedOut(Event):
 
 @dataclass(frozen=True)
 class Called(Event):
-    """The objective used its Ctrl, and waits for the answer."""
+    """The objective used its Ctrl, and waits for the answer.
+
+    Executors that are not interactive hand these over afterwards, right before the end of the job, and drop the answers.
+    """
 
     #: What is asked for; see `answer`.
     name: str
@@ -118,8 +115,8 @@ class Executor(Protocol):
     can_kill : bool
         Whether a running job can be stopped, by `cancel` and by its timeout.
     interactive : bool
-        Whether what objectives do through their Ctrl arrives while they run, as `Called` events. If not, reports
-        and attachments come with the end of the job, and nothing can be pruned.
+        Whether what objectives do through their Ctrl arrives while they run. If not, the `Called` events of a job
+        (its reports, attachments, ...) come right before its end, and nothing can be pruned.
     """
 
     capacity: int
