@@ -8,7 +8,8 @@ The tree::
     │   ├── InvalidDistribution        (also ValueError) bounds, steps, probabilities, argument names
     │   ├── EmptyChoice                (also ValueError) a choice without options
     │   ├── UnlabelledDraw             a random draw that no label names
-    │   └── InvalidKey                 (also TypeError) dict keys that cannot be put in order
+    │   ├── InvalidKey                 (also TypeError) dict keys that cannot be put in order
+    │   └── InvalidFidelity            (also ValueError) a resource that cannot be planned with, or none where one is needed
     ├── AllTrialsFailed                no trial with status "ok" and a loss that is a number
     ├── InvalidTrial                   (ValueError) a document that is not a trial; `.obj`
     ├── InvalidResultStatus            (ValueError) a result whose status is unknown; `.result`
@@ -136,6 +137,10 @@ class UnlabelledDraw(BadSearchSpace):
 
 class InvalidKey(BadSearchSpace, TypeError):
     """The keys of a dict in the space cannot be compared with each other."""
+
+
+class InvalidFidelity(BadSearchSpace, ValueError):
+    """The declared resource cannot be planned with, or an algorithm needs one and the space declares none."""
 
 
 def raise_faults(faults: Sequence[Fault]) -> None:

@@ -1,20 +1,7 @@
-"""The clock of trial documents."""
+"""The clock of trial documents, under the name that runs know it by; it lives with the documents."""
 
 from __future__ import annotations
 
-import datetime
+from hpspace.trials.clock import coarse_utcnow
 
-
-def coarse_utcnow() -> datetime.datetime:
-    """Return the present in UTC, cut to milliseconds, without a time zone.
-
-    This is what `book_time` and `refresh_time` of a document hold: a resolution that a database can store and give
-    back unchanged.
-
-    Returns
-    -------
-    datetime.datetime
-        Naive; its microseconds are a multiple of 1000.
-    """
-    now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+__all__ = ["coarse_utcnow"]

@@ -4,12 +4,12 @@ A trial document is a dict of nine required keys (`TRIAL_KEYS`); its ``misc`` ho
 and their values. The shape is Hyperopt's, key for key, because other programs read and edit these dicts in
 place. There is no class for it on purpose: whoever holds the dict holds the trial.
 
-States, and what may follow::
+States, and what may follow (`TRANSITIONS`)::
 
-    NEW ──► RUNNING ──► DONE      a result was returned, good or bad
+    NEW ──► RUNNING ──► DONE      a result was returned, good or bad: for good
      ▲        │  ├────► ERROR     the objective raised; misc["error"] = (type, message)
      └────────┘  └────► CANCEL    stopped from outside; NEW may be cancelled too
-     (put back in the queue)
+     (put back in the queue, as ERROR and CANCEL may be)
 
 Called by `Trials`, by the codec and by the run layer.
 """
@@ -39,6 +39,8 @@ __all__ = [
     "STATUS_RUNNING",
     "STATUS_STRINGS",
     "STATUS_SUSPENDED",
+    "EVALUATION_KEYS",
+    "TRANSITIONS",
     "TRIAL_KEYS",
     "TRIAL_MISC_KEYS",
     "DOMAIN_CMD",
@@ -47,6 +49,7 @@ __all__ = [
     "miscs_update_idxs_vals",
     "new_document",
     "new_misc",
+    "requeued",
     "spec_from_misc",
     "trial_document",
     "validate",
@@ -78,6 +81,18 @@ JOB_STATE_NAMES = {
     JOB_STATE_ERROR: "error",
     JOB_STATE_CANCEL: "cancelled",
 }
+
+#: Which states may follow a state. Every store's moves are rows of this table.
+TRANSITIONS: Mapping[int, frozenset[int]] = {
+    JOB_STATE_NEW: frozenset({JOB_STATE_RUNNING, JOB_STATE_CANCEL}),
+    JOB_STATE_RUNNING: frozenset({JOB_STATE_DONE, JOB_STATE_ERROR, JOB_STATE_CANCEL, JOB_STATE_NEW}),
+    JOB_STATE_ERROR: frozenset({JOB_STATE_NEW}),
+    JOB_STATE_CANCEL: frozenset({JOB_STATE_NEW}),
+    JOB_STATE_DONE: frozenset(),
+}
+
+#: Keys of a ``misc`` that tell of one evaluation, and go when the trial is to be evaluated again.
+EVALUATION_KEYS = ("error", "traceback", "reports", "interrupted")
 
 #: Keys without which a dict is no trial document.
 TRIAL_KEYS = ["tid", "spec", "result", "misc", "state", "owner", "book_time", "refresh_time", "exp_key"]
@@ -191,6 +206,33 @@ def new_document(
     """
     misc = new_misc(tid, point, labels, cmd, workdir)
     return trial_document(tid, None, {"status": STATUS_NEW}, misc, exp_key)
+
+
+def requeued(doc: dict[str, Any]) -> dict[str, Any]:
+    """Remove from a document, in place, what an evaluation has left in it; the state is the caller's business.
+
+    Parameters
+    ----------
+    doc : dict
+        The document.
+
+    Returns
+    -------
+    dict
+        `doc` itself, with result ``{"status": "new"}`` and nobody's.
+
+    Examples
+    --------
+    >>> doc = new_document(3, {"x": 0.5})
+    >>> doc["misc"]["error"] = ("ValueError", "no")
+    >>> "error" in requeued(doc)["misc"], doc["result"]
+    (False, {'status': 'new'})
+    """
+    doc["result"] = {"status": STATUS_NEW}
+    doc["owner"] = doc["book_time"] = None
+    for key in EVALUATION_KEYS:
+        doc["misc"].pop(key, None)
+    return doc
 
 
 def validate(doc: Any, exp_key: str | None = None) -> Any:

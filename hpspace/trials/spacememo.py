@@ -1,4 +1,4 @@
-"""What trials remember of the space they were made with, in a form that always survives pickling.
+"""What trials remember of the search they were made in, space and direction, in a form that always survives pickling.
 
 A space may hold anything as a constant, also what cannot be pickled or cannot be imported later. Trials
 must not be lost for that. So their pickle carries the space as bytes of its own, left out when the space
@@ -7,6 +7,7 @@ refuses and opened only when somebody asks for it, and the space's JSON descript
 
 from __future__ import annotations
 
+import copy
 import logging
 import pickle
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from hpspace.space.compiled import CompiledSpace
 
 logger = logging.getLogger(__name__)
+
+MINIMIZE, MAXIMIZE = "minimize", "maximize"
+#: What a search may ask for.
+DIRECTIONS = (MINIMIZE, MAXIMIZE)
 
 
 class SpaceMemo:
@@ -30,6 +35,8 @@ class SpaceMemo:
         Its pickled expression.
     json : dict, optional
         Its description.
+    direction : str
+        "minimize" or "maximize": what the search asked for. Documents hold what is minimised in either case.
     """
 
     def __init__(
@@ -37,7 +44,9 @@ class SpaceMemo:
         space: CompiledSpace | None = None,
         pickled: bytes | None = None,
         json: dict[str, Any] | None = None,
+        direction: str = MINIMIZE,
     ) -> None:
+        self.direction = direction
         self._space = space
         self._pickled = pickled
         self._json = json
@@ -58,12 +67,22 @@ class SpaceMemo:
             self._json = self._space.to_json()
         return self._json
 
-    def dump(self) -> tuple[bytes | None, dict[str, Any] | None]:
-        """Return bytes and description for a pickle of the trials."""
+    def with_space(self, space: CompiledSpace) -> SpaceMemo:
+        """Return a memo of another space, all else as in this one."""
+        return SpaceMemo(space, direction=self.direction)
+
+    def with_direction(self, direction: str) -> SpaceMemo:
+        """Return a memo of another direction, all else as in this one."""
+        other = copy.copy(self)
+        other.direction = direction
+        return other
+
+    def dump(self) -> tuple[bytes | None, dict[str, Any] | None, str]:
+        """Return bytes of the space, its description, and the direction, for a pickle of the trials."""
         if self._pickled is None and self._space is not None and not self._tried:
             self._pickled = _pickled(self._space)
             self._tried = True
-        return self._pickled, self.json
+        return self._pickled, self.json, self.direction
 
 
 def _pickled(space: CompiledSpace) -> bytes | None:

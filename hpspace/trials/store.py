@@ -23,6 +23,7 @@ from hpspace.trials.attachments import TrialAttachments, attachment_name
 from hpspace.trials.changes import FINAL
 from hpspace.trials.codec import Mirror
 from hpspace.trials.document import JOB_VALID_STATES, trial_document, validate
+from hpspace.trials.moves import MovingTrials
 from hpspace.trials.reading import ReadTrials
 from hpspace.trials.sonify import sonify_in_place
 from hpspace.trials.tids import TidIndex
@@ -40,7 +41,7 @@ MAX_MIRRORS = 2
 SOURCE_KEYS = ("state", "exp_key", "owner", "version", "book_time", "refresh_time")
 
 
-class StoredTrials(ReadTrials):
+class StoredTrials(MovingTrials, ReadTrials):
     """Trials in memory; `hpspace.Trials` adds files, the space and `fmin`.
 
     Parameters

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+from hpspace.exceptions import DirectionMismatch
 from hpspace.space.compiled import CompiledSpace
 from hpspace.trials import save
 from hpspace.trials.miscs import renumbered
-from hpspace.trials.spacememo import SpaceMemo
+from hpspace.trials.spacememo import DIRECTIONS, SpaceMemo
 from hpspace.trials.store import StoredTrials
 
 T = TypeVar("T", bound="Trials")
@@ -74,7 +75,7 @@ class Trials(StoredTrials):
             Replaces the one remembered before.
         """
         if self._memo.space is not space:
-            self._memo = SpaceMemo(space)
+            self._memo = self._memo.with_space(space)
 
     @property
     def space(self) -> CompiledSpace | None:
@@ -85,6 +86,32 @@ class Trials(StoredTrials):
     def space_json(self) -> dict[str, Any] | None:
         """The description of that space (`CompiledSpace.to_json`), there even if the space itself is lost."""
         return self._memo.json
+
+    @property
+    def direction(self) -> str:
+        """What the search asks for, "minimize" or "maximize"; the documents hold what is minimised in either case.
+
+        Raises
+        ------
+        ValueError
+            When set: to neither of the two words.
+        DirectionMismatch
+            When set: there are trials made in the other direction.
+        """
+        return self._memo.direction
+
+    @direction.setter
+    def direction(self, direction: str) -> None:
+        if direction == self._memo.direction:
+            return
+        if direction not in DIRECTIONS:
+            raise ValueError(f"direction={direction!r} is none of {', '.join(map(repr, DIRECTIONS))}")
+        if self._dynamic_trials:
+            raise DirectionMismatch(
+                f"these {len(self._dynamic_trials)} trials were made with direction={self._memo.direction!r} and "
+                f"cannot go on with direction={direction!r}; use new trials"
+            )
+        self._memo = self._memo.with_direction(direction)
 
     # -- keeping -------------------------------------------------------------------------------------------
 

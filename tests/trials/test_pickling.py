@@ -95,7 +95,7 @@ def test_a_space_that_cannot_be_read_here_is_done_without(
     """As when a constant's module is not installed. Its bytes are kept for whoever can read them."""
     trials.remember_space(space)
     state = trials.__getstate__()
-    _, description = state["_space"]
+    _, description, _ = state["_space"]
     again = Trials()
     again.__setstate__({**state, "_space": (b"cno_such_module\nThing\n.", description)})
     assert again.space is None and again.space is None
