@@ -9,7 +9,7 @@ The tree::
     │   ├── EmptyChoice                (also ValueError) a choice without options
     │   ├── UnlabelledDraw             a random draw that no label names
     │   ├── InvalidKey                 (also TypeError) dict keys that cannot be put in order
-    │   └── InvalidFidelity            (also ValueError) a resource that cannot be planned with, or none where one is needed
+    │   └── InvalidFidelity            (also ValueError) a resource that is no range, or none where one is needed
     ├── AllTrialsFailed                no trial with status "ok" and a loss that is a number
     ├── InvalidTrial                   (ValueError) a document that is not a trial; `.obj`
     ├── InvalidResultStatus            (ValueError) a result whose status is unknown; `.result`

@@ -23,12 +23,13 @@ from hpspace.dists import Distribution
 from hpspace.graph.build import as_apply
 from hpspace.graph.node import Literal, Node
 from hpspace.graph.primitives import scope
+from hpspace.space import fidelity as _fidelity
 from hpspace.space import stochastic  # noqa: F401  (registers the distributions on scope)
 
 __all__ = [
     "choice", "pchoice", "randint", "uniform", "uniformint", "quniform", "loguniform", "qloguniform",
     "normal", "qnormal", "lognormal", "qlognormal",
-    "float", "int", "categorical", "ordinal", "param",
+    "float", "int", "categorical", "ordinal", "param", "fidelity",
 ]  # fmt: skip
 
 Number = builtins.float | Node
@@ -581,3 +582,38 @@ def param(label: builtins.str, distribution: Distribution, *, default: Any = _UN
     arguments = {name: getattr(distribution, name) for name in names}
     node = _labelled(label, _call(distribution.name, [], arguments), default)
     return Node("int" if distribution.is_integer else "float", [node])
+
+
+def fidelity(
+    label: builtins.str, low: builtins.float, high: builtins.float, *, eta: builtins.int = 3
+) -> Node:
+    """The resource of a trial: what cheap trials get little of and promising ones more. Not a parameter.
+
+    It stands in the space so that the objective finds it in its configuration, but it is not searched. Algorithms that
+    plan resources (``"asha"``, ``"hyperband"``, ``"bohb"``) decide it trial by trial; under any other algorithm each
+    trial gets all of it. A space has at most one.
+
+    Parameters
+    ----------
+    label : str
+        Its name.
+    low, high : int or float
+        The least and the greatest resource that a trial may be given, in any unit, ``0 < low < high``; both ints, or
+        floats.
+    eta : int
+        One trial of so many goes on, with so many times the resource; at least 2.
+
+    Returns
+    -------
+    Node
+        The trial's resource: an int if both bounds are ints, else a float.
+
+    Examples
+    --------
+    >>> from hpspace import hp, compile_space
+    >>> space = compile_space({"lr": hp.float("lr", 1e-4, 1e-1, log=True), "epochs": hp.fidelity("epochs", 1, 81)})
+    >>> space.labels, space.config({"lr": 0.01}), space.config({"lr": 0.01, "epochs": 3})
+    (('lr',), {'lr': 0.01, 'epochs': 81}, {'lr': 0.01, 'epochs': 3})
+    """
+    bounds = [as_apply(validate_label(label)), as_apply(low), as_apply(high)]
+    return Node(_fidelity.NAME, bounds, [["eta", as_apply(eta)]])

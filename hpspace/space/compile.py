@@ -22,6 +22,8 @@ from hpspace.space import (
 )
 from hpspace.space.activity import conditions, plan_activity, selecting_param
 from hpspace.space.compiled import CompiledSpace
+from hpspace.space.fidelity import Fidelity, is_fidelity
+from hpspace.space.fidelity import faults as fidelity_faults
 from hpspace.space.params import ALWAYS, NO_DEFAULT, Conditions, Kind, Param
 
 _KINDS: dict[type, Kind] = {dists.Real: "real", dists.Grid: "grid", dists.Choice: "choice"}
@@ -85,7 +87,8 @@ def compile_space(space: Any) -> CompiledSpace:
     table = tuple(
         _param(node, paths[node], when[i], option_nodes.get(node), medians) for i, node in enumerate(params)
     )
-    return CompiledSpace(root, table, plan)
+    resource = next((Fidelity.of(node, paths[node]) for node in nodes if is_fidelity(node)), None)
+    return CompiledSpace(root, table, plan, resource)
 
 
 def _validate(
@@ -103,6 +106,7 @@ def _validate(
     found += find.unlabelled_draws(nodes, params, paths, stochastic.implicit_stochastic_symbols)
     found += find.unsortable_keys(nodes, paths)
     found += find.hidden_expressions(nodes, paths)
+    found += fidelity_faults(nodes, params, paths)
     raise_faults(found)
     for node in params:
         find.warn_suspicious(node)
@@ -186,7 +190,7 @@ def _option_text(option: Node) -> Any:
     while waiting and len(labels) <= _SHOWN and looked_at < _LOOKED_AT:
         node = waiting.pop()
         looked_at += 1
-        if node.name == "hyperopt_param":
+        if node.name == "hyperopt_param" or is_fidelity(node):
             labels.append(find.label_of(node))
         else:
             waiting.extend(reversed(node.inputs()))

@@ -29,6 +29,7 @@ from hpspace.space.activity import ActivityPlan, Switch, active_mask
 from hpspace.space.batch import Batch
 from hpspace.space.columns import Columns
 from hpspace.space.count import Counter
+from hpspace.space.fidelity import Fidelity
 from hpspace.space.params import NO_DEFAULT, Param, labels_of
 
 _KIND_CODES = {"real": 0, "grid": 1, "choice": 2}
@@ -47,6 +48,8 @@ class CompiledSpace:
         The parameters, each after those that its distribution depends on.
     plan : ActivityPlan
         How activity is computed.
+    fidelity : Fidelity or None
+        The declared resource, which is no parameter: it has no column, and points need not name it.
 
     Attributes
     ----------
@@ -74,10 +77,13 @@ class CompiledSpace:
     inf
     """
 
-    def __init__(self, expr: Node, params: tuple[Param, ...], plan: ActivityPlan) -> None:
+    def __init__(
+        self, expr: Node, params: tuple[Param, ...], plan: ActivityPlan, fidelity: Fidelity | None = None
+    ) -> None:
         self.expr = expr
         self.params = params
         self.plan = plan
+        self.fidelity = fidelity
         self.labels = labels_of(params)
         self.index = {label: i for i, label in enumerate(self.labels)}
         self.kinds: NDArray[np.int8] = np.array([_KIND_CODES[p.kind] for p in params], dtype=np.int8)
@@ -238,9 +244,13 @@ class CompiledSpace:
         Parameters
         ----------
         point : mapping of str to object
-            Label to raw value. Labels that are absent are marked `GarbageCollected`: reading one is an error.
+            Label to raw value. Labels that are absent are marked `GarbageCollected`: reading one is an error. The
+            resource is whole unless the point names it.
         """
-        return {p.node: point.get(p.label, GarbageCollected) for p in self.params}
+        memo = {p.node: point.get(p.label, GarbageCollected) for p in self.params}
+        if self.fidelity is not None and self.fidelity.label in point:
+            memo[self.fidelity.node] = point[self.fidelity.label]
+        return memo
 
     def config(self, point: Mapping[str, Any]) -> Any:
         """Return the configuration of a point: the space as the objective sees it.
@@ -248,7 +258,8 @@ class CompiledSpace:
         Parameters
         ----------
         point : mapping of str to object
-            Label to raw value (a choice's index), at least for the active labels.
+            Label to raw value (a choice's index), at least for the active labels. The resource, if the space declares
+            one, is whole unless the point names it.
 
         Returns
         -------

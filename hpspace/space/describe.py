@@ -14,6 +14,7 @@ from hpspace.graph.evaluate import evaluate
 from hpspace.graph.node import Literal, Node
 from hpspace.space.activity import selecting_param
 from hpspace.space.faults import builder_name, label_of, params_below
+from hpspace.space.fidelity import is_fidelity, varies
 from hpspace.space.params import NO_DEFAULT, Param
 from hpspace.space.schema import arguments, items, short
 
@@ -35,7 +36,9 @@ def _lines(space: CompiledSpace, node: Node, prefix: str, seen: set[Node]) -> It
     param = selecting_param(node)
     if isinstance(node, Literal):
         yield f"{prefix}{short(node.obj)}"
-    elif not params_below(node):
+    elif is_fidelity(node):
+        yield f"{prefix}{label_of(node)} = {space.fidelity}"
+    elif not varies(node):
         yield f"{prefix}{short(evaluate(node))}"
     elif param is not None:
         yield f"{prefix}{_param_line(space[label_of(param)], param in seen)}"

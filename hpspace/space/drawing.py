@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from hpspace.space.describe import law
-from hpspace.space.schema import param_json
+from hpspace.space.schema import fidelity_json, param_json
 
 if TYPE_CHECKING:
     from hpspace.space.compiled import CompiledSpace
@@ -19,15 +19,17 @@ if TYPE_CHECKING:
 def to_networkx(space: CompiledSpace) -> Any:
     """Return the parameters as a directed graph; see `CompiledSpace.to_networkx`.
 
-    Nodes are labels, with the attributes of their JSON description. An edge leads from a selector to each parameter
-    that it makes active (attribute ``options``: a sorted list of indices) and from a parameter to those whose
-    distribution depends on it (attribute ``argument``: True).
+    Nodes are labels, with the attributes of their JSON description; the resource is one of them, without edges. An
+    edge leads from a selector to each parameter that it makes active (attribute ``options``: a sorted list of indices)
+    and from a parameter to those whose distribution depends on it (attribute ``argument``: True).
     """
     import networkx as nx
 
     graph: nx.DiGraph[str] = nx.DiGraph()
     for param in space.params:
         graph.add_node(param.label, **param_json(param))
+    if space.fidelity is not None:
+        graph.add_node(space.fidelity.label, **fidelity_json(space.fidelity), kind="resource")
     for parent, child, options in _edges(space):
         if options is None:
             graph.add_edge(parent, child, argument=True)
@@ -59,6 +61,9 @@ def to_dot(space: CompiledSpace) -> str:
     """Return Graphviz source; see `CompiledSpace.to_dot`."""
     lines = ["digraph space {", "  rankdir=LR;", "  node [shape=box];"]
     lines += [f"  {_dot(param.label)} [label={_dot(param.label, law(param))}];" for param in space.params]
+    if space.fidelity is not None:
+        label = space.fidelity.label
+        lines.append(f"  {_dot(label)} [label={_dot(label, str(space.fidelity))}, style=dashed];")
     lines += [
         f"  {_dot(parent)} -> {_dot(child)} [label={_dot(_edge_text(options))}];"
         for parent, child, options in _edges(space)
@@ -76,6 +81,8 @@ def to_mermaid(space: CompiledSpace) -> str:
     lines = ["flowchart LR"]
     for i, param in enumerate(space.params):
         lines.append(f'  p{i}["{_mermaid(param.label)}<br/>{_mermaid(law(param))}"]')
+    if space.fidelity is not None:
+        lines.append(f'  r(["{_mermaid(space.fidelity.label)}<br/>{_mermaid(str(space.fidelity))}"])')
     for parent, child, options in _edges(space):
         text = _mermaid(_edge_text(options))
         lines.append(f'  p{space.index[parent]} -->|"{text}"| p{space.index[child]}')

@@ -81,6 +81,11 @@ def resolve(space: CompiledSpace, given: Mapping[str, Any], options_first: bool 
         For an unknown label or a value outside its support.
     """
     for label in given:
+        if space.fidelity is not None and label == space.fidelity.label:
+            raise InvalidPoint(
+                f"{label!r} is the resource ({space.fidelity.path}), which is no part of a point: algorithms decide "
+                "it trial by trial, and a trial that you queue gets all of it; leave it out."
+            )
         if label not in space:
             near = difflib.get_close_matches(str(label), space.labels, n=1)
             hint = (

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from hpspace.graph.evaluate import evaluate
 from hpspace.graph.node import Literal, Node
 from hpspace.space.faults import builder_name, label_of
+from hpspace.space.fidelity import Fidelity, is_fidelity
 from hpspace.space.params import NO_DEFAULT, Param, describe_conditions
 
 if TYPE_CHECKING:
@@ -107,6 +108,8 @@ def _structure(node: Node) -> Any:
         return constant(node.obj)
     if node.name == "hyperopt_param":
         return {"param": label_of(node)}
+    if is_fidelity(node):
+        return {"fidelity": label_of(node)}
     if node.name in ("int", "float") and len(node.args) == 1 and node.args[0].name == "hyperopt_param":
         return {"param": label_of(node.args[0]), "as": node.name}
     if node.name in ("dict", "namedtuple", "pos_args", "list"):
@@ -122,12 +125,18 @@ def _structure(node: Node) -> Any:
 def to_json(space: CompiledSpace) -> dict[str, Any]:
     """Return the JSON description; see `CompiledSpace.to_json`."""
     size = space.cardinality()
-    return {
+    described = {
         "format": FORMAT,
         "cardinality": None if size == math.inf else size,
         "params": {p.label: param_json(p) for p in space.params},
         "structure": structure(space),
     }
+    return described if space.fidelity is None else {**described, "fidelity": fidelity_json(space.fidelity)}
+
+
+def fidelity_json(fidelity: Fidelity) -> dict[str, Any]:
+    """Return the description of the resource."""
+    return {name: getattr(fidelity, name) for name in ("label", "low", "high", "eta", "path")}
 
 
 def param_json(param: Param) -> dict[str, Any]:
@@ -176,7 +185,19 @@ def diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     for label in after:
         if label in before and _meaning(before[label]) != _meaning(after[label]):
             said.append(f"{label!r} was {_law_text(before[label])} and is {_law_text(after[label])}")
-    return said
+    return said + _resource_diff(old.get("fidelity"), new.get("fidelity"))
+
+
+def _resource_diff(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> list[str]:
+    """Say how the resource changed: its name and bounds, which say what a recorded resource means."""
+    before, after = (None if one is None else (one["label"], one["low"], one["high"]) for one in (old, new))
+    if before == after:
+        return []
+    return [f"the resource was {_resource_text(before)} and is {_resource_text(after)}"]
+
+
+def _resource_text(resource: tuple[Any, ...] | None) -> str:
+    return "none" if resource is None else "{!r} from {} to {}".format(*resource)
 
 
 def _meaning(described: Mapping[str, Any]) -> Any:
