@@ -7,7 +7,7 @@ through ``Domain.pyll_ctrl`` inside the space. It is made for one trial and drop
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from hpspace.trials.document import JOB_STATE_DONE
@@ -24,6 +24,12 @@ class Ctrl:
         The trials that the running one belongs to.
     current_trial : dict or None
         The document of the running trial.
+    pruner : Pruner or None
+        Judges reports; `fmin` passes it on.
+    on_report : callable or None
+        ``on_report(step, value)`` is called after a report was stored, the value in the direction asked for.
+    on_stop : callable or None
+        ``on_stop()`` is called by `stop`.
     """
 
     #: Log for the trial; the same as the methods of a `logging.Logger`.
@@ -32,9 +38,25 @@ class Ctrl:
     error = logger.error
     debug = logger.debug
 
-    def __init__(self, trials: Any, current_trial: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        trials: Any,
+        current_trial: dict[str, Any] | None = None,
+        *,
+        pruner: Any = None,
+        on_report: Callable[[Any, float], None] | None = None,
+        on_stop: Callable[[], None] | None = None,
+    ) -> None:
         self.trials = trials
         self.current_trial = current_trial
+        self._pruner = pruner
+        self._on_report = on_report
+        self._on_stop = on_stop
+
+    def stop(self) -> None:
+        """Ask the run to end: nothing new is begun once this trial has ended."""
+        if self._on_stop is not None:
+            self._on_stop()
 
     def checkpoint(self, result: dict[str, Any] | None = None) -> None:
         """Store a partial result in the trial.
