@@ -4,13 +4,14 @@ Documents hold what is *minimised*, always: with direction "maximize" ``result["
 and ``result["value"]`` is the value as the user gave it. So every reader of losses (algorithms, Hyperopt's programs,
 stores) is right without knowing of directions. What people look at goes through `shown`.
 
-The direction is a fact of the trials, not of a run: `ReadTrials.direction` tells it, `Trials.remember_direction` keeps
-it. This module is not the place where an objective's result becomes a stored one; that is `hpspace.run.direction`.
+The direction is a fact of the trials, not of a run: they keep it as `Trials.direction`. The place where an
+objective's result becomes a stored one is `hpspace.run.direction`.
 """
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from typing import Any
 
 MINIMIZE = "minimize"
@@ -85,3 +86,8 @@ def shown(loss: float, direction: str) -> float:
 def measure(direction: str) -> str:
     """Return what people call the number of a trial: its "loss", or its "value" when that is to be large."""
     return "value" if direction == MAXIMIZE else "loss"
+
+
+def has_outcome(doc: Mapping[str, Any]) -> bool:
+    """Whether a document holds a number whose sign depends on the direction."""
+    return "loss" in doc["result"] or bool(doc["misc"].get("reports"))

@@ -13,15 +13,12 @@ import pickle
 from typing import TYPE_CHECKING, Any
 
 from hpspace.space.compile import compile_space
+from hpspace.trials.direction import MINIMIZE
 
 if TYPE_CHECKING:
     from hpspace.space.compiled import CompiledSpace
 
 logger = logging.getLogger(__name__)
-
-MINIMIZE, MAXIMIZE = "minimize", "maximize"
-#: What a search may ask for.
-DIRECTIONS = (MINIMIZE, MAXIMIZE)
 
 
 class SpaceMemo:

@@ -15,8 +15,9 @@ from typing import Any, ClassVar, TypeVar
 from hpspace.exceptions import DirectionMismatch
 from hpspace.space.compiled import CompiledSpace
 from hpspace.trials import save
+from hpspace.trials.direction import checked_direction, has_outcome
 from hpspace.trials.miscs import renumbered
-from hpspace.trials.spacememo import DIRECTIONS, SpaceMemo
+from hpspace.trials.spacememo import SpaceMemo
 from hpspace.trials.store import StoredTrials
 
 T = TypeVar("T", bound="Trials")
@@ -104,14 +105,13 @@ class Trials(StoredTrials):
     def direction(self, direction: str) -> None:
         if direction == self._memo.direction:
             return
-        if direction not in DIRECTIONS:
-            raise ValueError(f"direction={direction!r} is none of {', '.join(map(repr, DIRECTIONS))}")
-        if self._dynamic_trials:
+        asked, held = checked_direction(direction), [doc for doc in self._dynamic_trials if has_outcome(doc)]
+        if held:
             raise DirectionMismatch(
-                f"these {len(self._dynamic_trials)} trials were made with direction={self._memo.direction!r} and "
-                f"cannot go on with direction={direction!r}; use new trials"
+                f"these {len(held)} trials were made with direction={self._memo.direction!r} and "
+                f"cannot go on with direction={direction!r}; pass direction={self._memo.direction!r}, or new trials"
             )
-        self._memo = self._memo.with_direction(direction)
+        self._memo = self._memo.with_direction(asked)
 
     # -- keeping -------------------------------------------------------------------------------------------
 
