@@ -4,12 +4,17 @@ A `History` belongs to one compiled space. Rows are positions, never trial ids, 
 proposal. It is a cache of the trials' documents and never their source: only the trials layer appends or updates
 rows; an algorithm reads. Documents, stores and clocks are unknown here.
 
+Trials of a space with a declared resource are stages of configurations: rows of one point, each with more of the
+resource. `configs`, `rungs` and `brackets` say which; `select` makes a history of some rows only, in which outcomes
+may be replaced, so that an algorithm compares like with like.
+
 Axes: n rows (trials, in order of insertion), D columns (parameters, in the space's order).
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -26,6 +31,11 @@ PENDING = 2
 #: The trial was ended early by a pruner: how far it came, and with what value, is known.
 PRUNED = 3
 
+
+#: The arrays with one element, or one row, a trial.
+_COLUMNS = (
+    "_values", "_coords", "_low", "_high", "_losses", "_steps", "_partials", "_resources", "_kind", "_stages",
+)  # fmt: skip
 
 #: Up to this many outcomes at once are inserted into the order, which is cheaper than sorting it again.
 _FEW = 8
@@ -67,6 +77,7 @@ class History:
         self._losses = np.empty(16)
         self._steps, self._partials, self._resources = np.empty(16), np.empty(16), np.empty(16)
         self._kind = np.empty(16, dtype=np.int8)
+        self._stages = np.empty((16, 3), dtype=np.intp)  # rung, bracket, config
         self._keys: Counter[bytes] = Counter()
         self._order: NDArray[np.intp] | None = None
         self._ranked: NDArray[np.intp] | None = None
@@ -141,6 +152,26 @@ class History:
         return _read_only(self._resources[: self._n])
 
     @property
+    def rungs(self) -> NDArray[np.intp]:
+        """How often each row's configuration had been given more of the resource, shape (n,); -1 without one."""
+        return self._stage(0)
+
+    @property
+    def brackets(self) -> NDArray[np.intp]:
+        """The race that each row takes part in, shape (n,); -1 for rows without a resource."""
+        return self._stage(1)
+
+    @property
+    def configs(self) -> NDArray[np.intp]:
+        """First row of each row's configuration, shape (n,): itself for a new one; -1 without a resource."""
+        return self._stage(2)
+
+    def _stage(self, column: int) -> NDArray[np.intp]:
+        values = self._stages[: self._n, column]
+        values.flags.writeable = False
+        return values
+
+    @property
     def ok(self) -> NDArray[np.bool_]:
         """Which rows finished with a comparable loss, shape (n,)."""
         return np.equal(self._kind[: self._n], OK)
@@ -194,6 +225,7 @@ class History:
         steps: ArrayLike | None = None,
         partials: ArrayLike | None = None,
         resources: ArrayLike | None = None,
+        stages: ArrayLike | None = None,
     ) -> None:
         """Add rows. For the trials layer only.
 
@@ -209,6 +241,8 @@ class History:
             Highest reported step and the value there; by default NaN, nothing was reported.
         resources : array_like, shape (m,), optional
             What the trials were given of the declared fidelity; by default NaN.
+        stages : array_like of int, shape (m, 3), optional
+            Columns of `rungs`, `brackets` and `configs`; by default -1.
         """
         rows = np.asarray(values, dtype=np.float64).reshape(np.size(losses), len(self.space))
         start, stop = self._n, self._n + len(rows)
@@ -223,6 +257,7 @@ class History:
         new = np.arange(start, stop)
         for column in (self._steps, self._partials, self._resources):
             column[start:stop] = np.nan
+        self._stages[start:stop] = -1 if stages is None else stages
         self._set(new, losses, kinds, steps, partials, resources)
 
     def update(
@@ -246,6 +281,29 @@ class History:
             As in `append`; by default they stay as they are.
         """
         self._set(np.asarray(positions, dtype=np.intp), losses, kinds, steps, partials, resources)
+
+    def select(self, rows: NDArray[np.intp], known: Iterable[bytes] | None = None) -> History:
+        """Return a new history of some rows, which may then be given other outcomes by `update`.
+
+        Parameters
+        ----------
+        rows : int array, shape (m,)
+            Positions, in the order wanted. `configs` of the new history still speak of rows of this one.
+        known : iterable of bytes, optional
+            What its `keys` are to be; by default those of the rows.
+
+        Returns
+        -------
+        History
+            Of the same space; changing it does not change this one.
+        """
+        part = History(self.space)
+        part.allow_repeats = self.allow_repeats
+        part._n = len(rows)
+        for name in _COLUMNS:
+            setattr(part, name, getattr(self, name)[rows])
+        part._keys = Counter(self.space.keys(part._values) if known is None else known)
+        return part
 
     def _set(
         self, rows: NDArray[np.intp], losses: ArrayLike, kinds: ArrayLike, *progress: ArrayLike | None
@@ -282,15 +340,11 @@ class History:
         capacity = len(self._losses)
         if rows <= capacity:
             return
+        capacity = max(capacity, 16)  # a selection may be empty
         while capacity < rows:
             capacity *= 2
-        self._values = _grown(self._values, capacity)
-        self._coords = _grown(self._coords, capacity)
-        self._low, self._high = _grown(self._low, capacity), _grown(self._high, capacity)
-        self._losses = _grown(self._losses, capacity)
-        self._steps, self._partials = _grown(self._steps, capacity), _grown(self._partials, capacity)
-        self._resources = _grown(self._resources, capacity)
-        self._kind = _grown(self._kind, capacity)
+        for name in _COLUMNS:
+            setattr(self, name, _grown(getattr(self, name), capacity))
 
 
 def _grown(array: NDArray[Any], capacity: int) -> NDArray[Any]:

@@ -131,3 +131,38 @@ def test_progress_and_resources_default_to_unknown_and_grow():
     assert np.isnan(history.steps[1::2]).all() and np.isnan(history.resources[1::2]).all()
     assert history.steps[::2].tolist() == list(range(0, 40, 2))
     assert history.partials[38] == 19.0 and history.resources[38] == 3.0
+
+
+def test_stages_of_configurations_are_columns():
+    """Rung, bracket and first row; -1 for rows without a resource."""
+    history = History(SPACE)
+    history.append([[1, 0, np.nan]], [0.5], [OK])
+    history.append(
+        [[1, 0, np.nan]] * 2, [0.5, 0.2], [OK, OK], resources=[1, 3], stages=[(0, 4, 1), (1, 4, 1)]
+    )
+    assert history.rungs.tolist() == [-1, 0, 1]
+    assert history.brackets.tolist() == [-1, 4, 4]
+    assert history.configs.tolist() == [-1, 1, 1]
+
+
+def test_a_selection_is_a_history_of_its_own():
+    """Rows in the order asked for; what is changed or added there stays there."""
+    history = history_of([[1, 0, np.nan], [2, 0, np.nan], [3, 0, np.nan]], [3.0, 2.0, 1.0], [OK, OK, FAILED])
+    part = history.select(np.array([2, 0]))
+    assert part.values[:, 0].tolist() == [3, 1]
+    assert part.coords.tolist() == history.coords[[2, 0]].tolist() or np.isnan(part.coords[:, 2]).all()
+    assert len(part.keys) == 2
+    part.update([0], [0.5], [OK])
+    part.append([[4, 0, np.nan]] * 20, [0.0] * 20, [PENDING] * 20)
+    assert part.order.tolist() == [0, 1]
+    assert history.order.tolist() == [1, 0]
+    assert len(history) == 3
+
+
+def test_a_selection_may_be_empty_and_may_know_other_points():
+    """What must not be proposed again need not be among the rows."""
+    history = history_of([[1, 0, np.nan]], [3.0], [OK])
+    none = history.select(np.array([], dtype=np.intp), known=history.keys)
+    assert len(none) == 0 and list(none.keys) == list(history.keys)
+    none.append([[2, 0, np.nan]], [1.0], [OK])
+    assert none.losses.tolist() == [1.0]

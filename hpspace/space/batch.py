@@ -17,6 +17,28 @@ if TYPE_CHECKING:
     from hpspace.space.compiled import CompiledSpace
 
 
+@dataclass(frozen=True)
+class Stage:
+    """How much of the declared resource a proposed trial is given, and what it goes on from.
+
+    Parameters
+    ----------
+    resource : int or float
+        In units of the declaration.
+    rung : int
+        How often its configuration was given more, 0 for a new one.
+    bracket : int
+        The race that it takes part in: trials are compared within one rung of one bracket.
+    parent : int or None
+        Row of the history whose trial it continues, at the same point; None for a new configuration.
+    """
+
+    resource: int | float
+    rung: int = 0
+    bracket: int = 0
+    parent: int | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Batch:
     """Points of a space as a matrix.
@@ -27,10 +49,13 @@ class Batch:
         The space the points belong to.
     values : float64 array, shape (n, D)
         Raw values, one row a point and one column a parameter; NaN where a parameter is inactive.
+    stages : tuple of Stage, optional
+        One a row, from algorithms that plan resources; without, every trial gets the whole resource.
     """
 
     space: CompiledSpace
     values: NDArray[np.float64]
+    stages: tuple[Stage, ...] | None = None
 
     def __post_init__(self) -> None:
         self.values.flags.writeable = False
@@ -49,9 +74,17 @@ class Batch:
 
     def select(self, rows: Sequence[int] | NDArray[Any]) -> Batch:
         """Return the batch of the given rows (indices or a boolean mask)."""
-        return Batch(self.space, self.values[np.asarray(rows)])
+        stages = self.stages
+        if stages is not None:
+            stages = tuple(stages[i] for i in np.arange(len(self))[np.asarray(rows)])
+        return Batch(self.space, self.values[np.asarray(rows)], stages)
 
     @classmethod
     def concat(cls, batches: Sequence[Batch]) -> Batch:
-        """Return one batch of all rows of `batches`, which is not empty and of one space."""
-        return cls(batches[0].space, np.concatenate([batch.values for batch in batches]))
+        """Return one batch of all rows of `batches`, of one space, at least one, with stages all or none."""
+        values = np.concatenate([batch.values for batch in batches])
+        if any(batch.stages is None for batch in batches):
+            return cls(batches[0].space, values)
+        return cls(
+            batches[0].space, values, tuple(stage for batch in batches for stage in batch.stages or ())
+        )

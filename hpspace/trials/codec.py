@@ -169,6 +169,12 @@ class Mirror:
         self._rows: list[int | None] = []  # row in the history of each document; None: left out
         self._outdone: frozenset[int] = frozenset()  # positions of documents that a better twin stands for
         self._any_injected = False
+        self._positions: list[int] = []  # of the document of each row
+        self._config_rows: dict[Any, int] = {}  # first row of each configuration, by its id
+
+    def document(self, row: int) -> dict[str, Any]:
+        """Return the document behind a row of the history."""
+        return self._docs[self._positions[row]]
 
     @property
     def _docs(self) -> list[dict[str, Any]]:
@@ -258,4 +264,15 @@ class Mirror:
         self._rows.extend(rows.get(p) for p in positions)
         if wanted:
             docs = [self._docs[p] for p in wanted]
-            self.history.append(history_rows(docs, self.space), *_rows(docs))
+            self._positions.extend(wanted)
+            stages = [self._stage(self._docs[p], row) for p, row in rows.items()]
+            self.history.append(history_rows(docs, self.space), *_rows(docs), stages=stages)
+
+    def _stage(self, doc: dict[str, Any], row: int) -> tuple[int, int, int]:
+        """Return rung, bracket and first row of a document's configuration; -1 when it has no resource."""
+        fidelity = doc["misc"].get("fidelity")
+        if not isinstance(fidelity, Mapping):
+            return -1, -1, -1
+        config = fidelity.get("config", doc["tid"])
+        first = self._config_rows.setdefault(config, row)
+        return int(fidelity.get("rung") or 0), int(fidelity.get("bracket") or 0), first

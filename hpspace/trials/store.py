@@ -198,12 +198,18 @@ class StoredTrials(MovingTrials, ReadTrials):
         History
             Not to be changed. Failed and cancelled trials count as `hpspace.trials.codec` says.
         """
+        return self.mirror(space).history
+
+    def mirror(self, space: CompiledSpace) -> Mirror:
+        """Return what keeps the history of a space, and knows the document of each of its rows; see `history`."""
         for mirror, synced in self._mirrors:
             if mirror.space is space:
-                # A subclass whose refresh does not call ours has a new list all the same.
-                return mirror.history if synced is self._trials else self._sync(mirror)
+                if synced is not self._trials:  # by a subclass whose refresh does not call ours
+                    self._sync(mirror)
+                return mirror
         mirror = Mirror(space)
-        return self._sync(mirror)
+        self._sync(mirror)
+        return mirror
 
     def _sync(self, mirror: Mirror, recent: bool = False) -> History:
         others = [pair for pair in self._mirrors if pair[0] is not mirror]

@@ -273,3 +273,33 @@ def test_a_trial_pruned_in_place_reaches_the_history(space: CompiledSpace, make:
     trials.refresh()
     assert history.kind.tolist() == [PRUNED, OK]
     assert history.steps[0] == 7 and history.partials[0] == 0.5 and history.ranked.tolist() == [1, 0]
+
+
+def staged(doc: dict[str, Any], resource: float, rung: int, config: Any) -> dict[str, Any]:
+    """Give a document a place in a race for resources."""
+    doc["misc"]["fidelity"] = {
+        "label": "e",
+        "resource": resource,
+        "rung": rung,
+        "bracket": 2,
+        "config": config,
+    }
+    return doc
+
+
+def test_stages_are_read_and_configurations_found(space: CompiledSpace, make: Any) -> None:
+    """Ids become rows: the first of each configuration that is there, whatever became of the others."""
+    docs = [
+        make(0, 1.0),
+        staged(make(1, state=JOB_STATE_CANCEL), 1, 0, 1),
+        staged(make(2, 1.0), 1, 0, 2),
+        staged(make(3, 0.5), 3, 1, 2),
+        staged(make(4, 0.5), 3, 1, 1),
+    ]
+    mirror = codec.Mirror(space)
+    history = mirror.sync(docs[:3])
+    mirror.sync(docs)
+    assert history.configs.tolist() == [-1, 1, 1, 3]
+    assert history.rungs.tolist() == [-1, 0, 1, 1]
+    assert history.brackets.tolist() == [-1, 2, 2, 2]
+    assert [mirror.document(row)["tid"] for row in range(4)] == [0, 2, 3, 4]
