@@ -93,7 +93,8 @@ class TimedOut(Event):
 class Called(Event):
     """The objective used its Ctrl, and waits for the answer.
 
-    Executors that are not interactive hand these over afterwards, right before the end of the job, and drop the answers.
+    Executors that are not interactive hand these over afterwards, right before the end of the job; answers are
+    dropped.
     """
 
     #: What is asked for; see `answer`.
