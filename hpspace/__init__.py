@@ -21,6 +21,7 @@ from hpspace import (
     hp,
     mix,
     progress,
+    prune,
     pyll,
     pyll_utils,
     rand,
@@ -45,6 +46,8 @@ from hpspace.base import (
     Trials,
     trials_from_docs,
 )
+from hpspace.exceptions import TrialPruned
+from hpspace.run.reporting import current_ctrl, report, report_or_prune, should_prune
 from hpspace.space.compile import compile_space
 from hpspace.space.compiled import CompiledSpace
 
@@ -77,6 +80,12 @@ __all__ = [
     "trials_from_docs",
     "Ctrl",
     "Domain",
+    # while a trial runs
+    "report",
+    "should_prune",
+    "report_or_prune",
+    "current_ctrl",
+    "TrialPruned",
     # algorithms
     "rand",
     "tpe",
@@ -88,6 +97,7 @@ __all__ = [
     "early_stop",
     "exceptions",
     "progress",
+    "prune",
     "pyll",
     "pyll_utils",
     "utils",

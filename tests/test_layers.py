@@ -26,8 +26,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "hp": {"exceptions", "graph", "dists", "space"},
     "history": {"exceptions", "space"},
     "suggest": {"exceptions", "dists", "space", "history"},
-    "trials": {"exceptions", "graph", "space", "history"},
-    "run": {"exceptions", "graph", "space", "history", "suggest", "trials"},
+    "prune": {"exceptions", "space", "history"},
+    "trials": {"exceptions", "graph", "space", "history", "prune"},
+    "run": {"exceptions", "graph", "space", "history", "suggest", "prune", "trials"},
     "plot": {"exceptions", "space", "history", "trials"},
     "testing": {"exceptions", "graph", "dists", "space", "hp", "history", "suggest", "trials", "run"},
 }

@@ -10,6 +10,8 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from hpspace.exceptions import TrialPruned
+from hpspace.run.reporting import Reporter
 from hpspace.trials.document import JOB_STATE_DONE
 
 logger = logging.getLogger(__name__)
@@ -52,6 +54,73 @@ class Ctrl:
         self._pruner = pruner
         self._on_report = on_report
         self._on_stop = on_stop
+        self._reporter: Reporter | None = None
+
+    @property
+    def direction(self) -> str:
+        """What the search looks for, "minimize" or "maximize"."""
+        return str(getattr(self.trials, "direction", "minimize"))
+
+    def report(self, value: float, step: int | None = None) -> None:
+        """Report an intermediate value of the trial; it is stored with the trial in every store.
+
+        Parameters
+        ----------
+        value : float
+            In the direction asked for: with ``direction="maximize"`` a good value is large. Anything that `float`
+            takes, numpy scalars and tensors of one number too; NaN is allowed.
+        step : int, optional
+            How far the trial is: epoch, round of boosting, number of the fold; a whole number of at least 0. By
+            default the step after the last one, from 0. The first report of a step counts; a second one is ignored,
+            with one warning in the log.
+
+        Raises
+        ------
+        TypeError, ValueError
+            The value is no number, or the step none of the numbers above.
+        """
+        kept = self._reports().report(value, step)
+        if kept is not None and self._on_report is not None:
+            self._on_report(*kept)
+
+    def should_prune(self) -> bool:
+        """Return whether the trial should end early, by the pruner of the search and what was reported so far.
+
+        Returns
+        -------
+        bool
+            False without a pruner. If True, raise `TrialPruned`, or return early with a loss of your own. The
+            pruner's reason is kept with the trial.
+        """
+        return self._reports().verdict().stop
+
+    def report_or_prune(self, value: float, step: int | None = None) -> None:
+        """Report an intermediate value, and end the trial if it does not look promising.
+
+        Parameters
+        ----------
+        value, step
+            As for `report`.
+
+        Raises
+        ------
+        TrialPruned
+            With the pruner's reason. Let it pass: the trial is stored as pruned.
+        """
+        self.report(value, step)
+        verdict = self._reports().verdict()
+        if verdict.stop:
+            raise TrialPruned(verdict.reason)
+
+    def write_reports(self) -> None:
+        """Write through to the store what is not there yet; done before a trial is concluded."""
+        if self._reporter is not None:
+            self._reporter.write()
+
+    def _reports(self) -> Reporter:
+        if self._reporter is None:
+            self._reporter = Reporter(self.trials, self._trial(), self._pruner)
+        return self._reporter
 
     def stop(self) -> None:
         """Ask the run to end: nothing new is begun once this trial has ended."""

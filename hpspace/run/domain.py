@@ -18,6 +18,7 @@ import numpy as np
 from hpspace.graph import Literal, Node, dfs, evaluate
 from hpspace.run.ctrl import Ctrl
 from hpspace.run.objective import call_style, checked_result
+from hpspace.run.reporting import running
 from hpspace.space.compile import compile_space
 from hpspace.trials.document import STATUS_NEW
 
@@ -136,7 +137,9 @@ class Domain:
             If the objective returned no result. What the objective raises propagates unchanged.
         """
         fn, arguments, keywords = self._call(config, ctrl)
-        return self.evaluate_async2(fn(*arguments, **keywords), ctrl, attach_attachments)
+        with running(ctrl):
+            value = fn(*arguments, **keywords)
+        return self.evaluate_async2(value, ctrl, attach_attachments)
 
     def evaluate_async(
         self, config: Mapping[str, Any], ctrl: Ctrl, attach_attachments: bool = True

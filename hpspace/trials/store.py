@@ -88,6 +88,7 @@ class StoredTrials(MovingTrials, ReadTrials):
             "_settled": [],  # the visible ones of the first `_n_settled` documents, all of them finished
             "_n_settled": 0,
             "_turns": 0,  # since the last full refresh
+            "_curves": None,  # learning curves, see `curves.book_of`
             "_in_hand": set(),  # ids of the trials that are being evaluated in this process
         }
 
