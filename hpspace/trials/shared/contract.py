@@ -28,8 +28,8 @@ Documents are those of `hpspace.trials.document` plus the keys of `STORE_KEYS`. 
 None stands for all experiments of the store; ids are unique in the store, so that they can be shown together. For what
 else belongs to an experiment (blobs, meta, the objective) None is the experiment without a key.
 
-Implemented by `memory`, `sqlite` and `hpspace.trials.mongo`, with the `rules` they have in common; tested by `hpspace.testing.stores.StoreContract`, which
-whoever writes another store runs over it.
+Implemented by `memory`, `sqlite` and `hpspace.trials.mongo`, with the `rules` they have in common. Whoever writes
+another store runs `hpspace.testing.stores.StoreContract` over it.
 """
 
 from __future__ import annotations
