@@ -7,15 +7,17 @@ from typing import Any, Literal
 
 from hpspace.run import bridge
 from hpspace.suggest.tpe.algorithm import TPE
+from hpspace.suggest.tpe.published.hyperopt import Hyperopt03
+from hpspace.suggest.tpe.published.optuna import Optuna5
 
-__all__ = ["DEFAULT_LF", "suggest"]
+__all__ = ["DEFAULT_LF", "hyperopt03", "optuna5", "suggest"]
 
 #: Defaults under the names that Hyperopt's users read. Hyperopt's gamma; the default here is None, see `TPE`.
 _default_gamma = 0.25
 _default_prior_weight = TPE.prior_weight
 _default_n_EI_candidates = TPE.n_EI_candidates  # noqa: N816
 _default_n_startup_jobs = TPE.n_startup_jobs
-_default_linear_forgetting = DEFAULT_LF = 25  # Hyperopt's; forgetting by age is not used here
+_default_linear_forgetting = DEFAULT_LF = 25  # Hyperopt's; forgetting by age is not used by `suggest`
 
 
 def suggest(
@@ -54,3 +56,61 @@ def suggest(
         trials,
         seed,
     )
+
+
+def hyperopt03(
+    new_ids: Sequence[Any],
+    domain: Any,
+    trials: Any,
+    seed: int,
+    prior_weight: float = Hyperopt03.prior_weight,
+    n_startup_jobs: int = Hyperopt03.n_startup_jobs,
+    n_EI_candidates: int = Hyperopt03.n_EI_candidates,
+    gamma: float = Hyperopt03.gamma,
+    verbose: bool = Hyperopt03.verbose,
+    *,
+    LF: int = Hyperopt03.LF,
+) -> list[dict[str, Any]]:
+    """Propose by the model of Hyperopt 0.3; see `hpspace.suggest.tpe.published.hyperopt.Hyperopt03`."""
+    algorithm = Hyperopt03(
+        prior_weight=prior_weight,
+        n_startup_jobs=n_startup_jobs,
+        n_EI_candidates=n_EI_candidates,
+        gamma=gamma,
+        verbose=verbose,
+        LF=LF,
+    )
+    return bridge.suggest(algorithm, new_ids, domain, trials, seed)
+
+
+def optuna5(
+    new_ids: Sequence[Any],
+    domain: Any,
+    trials: Any,
+    seed: int,
+    prior_weight: float = Optuna5.prior_weight,
+    n_startup_jobs: int = Optuna5.n_startup_jobs,
+    n_EI_candidates: int = Optuna5.n_EI_candidates,
+    gamma: float = Optuna5.gamma,
+    verbose: bool = Optuna5.verbose,
+    *,
+    LF: int = Optuna5.LF,
+    multivariate: bool = Optuna5.multivariate,
+    constant_liar: bool = Optuna5.constant_liar,
+    consider_endpoints: bool = Optuna5.consider_endpoints,
+    consider_magic_clip: bool = Optuna5.consider_magic_clip,
+) -> list[dict[str, Any]]:
+    """Propose by the default model of Optuna 5; see `hpspace.suggest.tpe.published.optuna.Optuna5`."""
+    algorithm = Optuna5(
+        prior_weight=prior_weight,
+        n_startup_jobs=n_startup_jobs,
+        n_EI_candidates=n_EI_candidates,
+        gamma=gamma,
+        verbose=verbose,
+        LF=LF,
+        multivariate=multivariate,
+        constant_liar=constant_liar,
+        consider_endpoints=consider_endpoints,
+        consider_magic_clip=consider_magic_clip,
+    )
+    return bridge.suggest(algorithm, new_ids, domain, trials, seed)
