@@ -54,7 +54,9 @@ class Explanation:
     Parameters
     ----------
     good : int array, shape (g,)
-        Positions in the history of the trials that count as good, best first; all others are bad.
+        Positions in the history of the trials that count as good, best first.
+    bad : int array, shape (b,)
+        Positions of those that count as bad, in order of insertion.
     weights : float64 array, shape (g,)
         How much each of them counts; their mean is 1.
     log_good, log_bad : float64 arrays, shape (c,)
@@ -66,6 +68,7 @@ class Explanation:
     """
 
     good: NDArray[np.intp]
+    bad: NDArray[np.intp]
     weights: NDArray[np.float64]
     log_good: NDArray[np.float64]
     log_bad: NDArray[np.float64]
@@ -153,12 +156,16 @@ class TPE:
 
     def propose(self, space: CompiledSpace, history: History, n: int, rng: Generator) -> Batch:
         """Propose n points; see `hpspace.suggest.base.Algorithm`."""
-        finished = int(np.count_nonzero(history.kind != PENDING))
-        if finished < self.n_startup_jobs or not len(history) or not len(space):
+        if self.is_starting(history) or not len(space):
             batch = stratified(space, history, n, rng)
         else:
             batch = self._modelled(space, history, n, rng)
         return unseen(space, history, batch, n, rng)
+
+    def is_starting(self, history: History) -> bool:
+        """Whether too few trials are finished for a model, so that proposals are draws from the prior."""
+        finished = int(np.count_nonzero(history.kind != PENDING))
+        return finished < self.n_startup_jobs or not len(history)
 
     def densities(
         self, space: CompiledSpace, history: History, among: NDArray[np.bool_] | None = None
@@ -222,6 +229,7 @@ class TPE:
         place = np.argsort(layout.order)  # from the layout's order back to the space's
         return Explanation(
             good=parts.good,
+            bad=parts.bad,
             weights=parts.weights,
             log_good=inside.log_joint,
             log_bad=outside.log_joint,

@@ -125,13 +125,17 @@ class Hyperopt03:
 
     def propose(self, space: CompiledSpace, history: History, n: int, rng: Generator) -> Batch:
         """Propose n points; see `hpspace.suggest.base.Algorithm`."""
-        if len(history) < self.n_startup_jobs or not len(space):
+        if self.is_starting(history) or not len(space):
             return unseen(space, history, space.sample(rng, n), n, rng)
 
         def model(past: Past) -> _Draw:
             return _Draw(self, past, *self.split(past), rng)
 
         return in_turn(space, history, n, rng, model)
+
+    def is_starting(self, history: History) -> bool:
+        """Whether too few trials are known for a model, so that proposals are draws from the prior."""
+        return len(history) < self.n_startup_jobs
 
     def split(self, past: Past) -> tuple[Rows, Rows]:
         """Return the rows of the good and of the bad trials, each in order of age."""
@@ -187,6 +191,7 @@ class Hyperopt03:
         ranked = np.concatenate([history.order, np.setdiff1d(good, history.order)])[: len(good)]
         return Explanation(
             good=ranked,
+            bad=bad,
             weights=np.ones(len(good)),
             log_good=inside.sum(axis=1),
             log_bad=outside.sum(axis=1),

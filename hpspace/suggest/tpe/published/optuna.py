@@ -142,13 +142,17 @@ class Optuna5:
 
     def propose(self, space: CompiledSpace, history: History, n: int, rng: Generator) -> Batch:
         """Propose n points; see `hpspace.suggest.base.Algorithm`."""
-        if len(history.ranked) < self.n_startup_jobs or not len(space):
+        if self.is_starting(history) or not len(space):
             return unseen(space, history, space.sample(rng, n), n, rng)
 
         def model(past: Past) -> _Draw:
             return _Draw(self, past, *self.split(past), rng)
 
         return in_turn(space, history, n, rng, model)
+
+    def is_starting(self, history: History) -> bool:
+        """Whether too few trials are finished for a model, so that proposals are draws from the prior."""
+        return len(history.ranked) < self.n_startup_jobs
 
     def split(self, past: Past) -> tuple[Rows, Rows]:
         """Return the rows of the good and of the bad trials, each in order of age; failed ones are in neither."""
@@ -244,6 +248,7 @@ class Optuna5:
         )
         return Explanation(
             good=history.ranked[: len(good)],
+            bad=bad,
             weights=np.ones(len(good)),
             log_good=log_good,
             log_bad=log_bad,
