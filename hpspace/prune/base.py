@@ -133,6 +133,13 @@ def pruner_from(value: Any, resource: tuple[float, float, int] | None = None) ->
     ...
     ValueError: pruner='medium' is none of asha, hyperband, median, patient, percentile, threshold, wilcoxon
     """
+    pruner = named(value)
+    planned = getattr(pruner, "planned", None)
+    return pruner if planned is None else planned(resource)
+
+
+def named(value: Any) -> Pruner | Custom | None:
+    """Read a pruner as `pruner_from` does, but let it plan nothing yet."""
     if value is None:
         return None
     if isinstance(value, str):
@@ -141,11 +148,7 @@ def pruner_from(value: Any, resource: tuple[float, float, int] | None = None) ->
         value = PRUNERS[value]
     if isinstance(value, type):
         value = value()
-    if isinstance(value, Custom):
-        return value
-    if hasattr(value, "planned"):
-        value = value.planned(resource)
-    if isinstance(value, Pruner):
+    if isinstance(value, (Custom, Pruner)):
         return value
     if callable(value):
         return Custom(value)

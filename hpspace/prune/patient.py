@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from hpspace.prune.base import Custom, Pruner, Verdict, check_count, pruner_from, register
+from hpspace.prune.base import Custom, Verdict, check_count, named, pruner_from, register
 from hpspace.prune.curves import Curve, Curves, lowest
 
 
@@ -43,9 +43,7 @@ class Patient:
         check_count("Patient", "patience", self.patience, 0)
         if not self.min_delta >= 0:
             raise ValueError(f"Patient: min_delta={self.min_delta!r} must be at least 0")
-        self._with(pruner_from(self.pruner) if not hasattr(self.pruner, "planned") else self.pruner)
-
-    def _with(self, pruner: Pruner | Custom | None) -> None:
+        pruner = named(self.pruner)
         if isinstance(pruner, Custom):
             raise TypeError(f"Patient: pruner={self.pruner!r} must be a name or an object of hpspace.prune")
         object.__setattr__(self, "pruner", pruner)

@@ -8,6 +8,7 @@ rule of Golovin et al. (2017, "Google Vizier", section 3.1) differs in that it a
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,4 +113,6 @@ def percentile(values: np.ndarray, q: float) -> float:
         [below, above]
     ].tolist()  # OPTIM: a tenth of numpy's time
     share = place - below
-    return float(low if low == high or share == 0 else low + (high - low) * share)
+    if share == 0 or low == high or math.isinf(low):
+        return float(low)
+    return float(low + (high - low) * share)

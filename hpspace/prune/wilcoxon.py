@@ -68,7 +68,8 @@ class Wilcoxon:
             return Verdict(
                 False, f"step {curve.step}: {n} of {self.startup_steps} steps in common with trial {best.tid}"
             )
-        means = float(np.mean(mine)), float(np.mean(theirs))
+        with np.errstate(invalid="ignore"):  # of infinities of both signs there is no mean: not worse
+            means = float(np.mean(mine)), float(np.mean(theirs))
         where = f"on {n} common steps, where means are {curve.shown(means[0])} and {curve.shown(means[1])}"
         if not means[0] > means[1]:
             return Verdict(False, f"step {curve.step}: no worse than trial {best.tid} {where}")
