@@ -20,6 +20,7 @@ The tree::
     ├── DirectionMismatch              (ValueError) trials that were minimised are to be maximised, or vice versa
     ├── StoreError                     a store of trials that cannot do what is asked
     │   ├── StoreUnavailable           (also ConnectionError) it cannot be reached or opened, now
+    │   ├── StoreRefused               (also PermissionError) a wrong user or password, or a missing right
     │   ├── StoreFull                  (also OSError) there is no room for more; nothing was changed
     │   ├── StoreTooNew                it was written by a later release of hpspace
     │   ├── UnknownStore               (also ValueError) a URL that names no store, or a wrong one
@@ -243,6 +244,10 @@ class StoreError(Exception):
 
 class StoreUnavailable(StoreError, ConnectionError):
     """The store cannot be reached, opened or written to at present; trying again later may help."""
+
+
+class StoreRefused(StoreError, PermissionError):
+    """The store does not let this user in, or not do this; trying again later does not help."""
 
 
 class StoreFull(StoreError, OSError):
