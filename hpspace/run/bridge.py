@@ -5,6 +5,10 @@ The only file that knows both worlds: documents and seeds on one side, columns a
 an algorithm given by name or as an object the same way (`as_suggest`).
 
 Ids never influence a proposal: they are only written into the documents.
+
+In a space with a declared resource an algorithm either plans it (`hpspace.suggest.fidelity`), and then its batch says
+what each trial is given and which trial it continues, which is written into ``misc["fidelity"]``; or it knows nothing
+of it, and then it is shown what is known at the full resource, where all of its trials run.
 """
 
 from __future__ import annotations
@@ -24,8 +28,10 @@ from hpspace.space.compile import compile_space
 from hpspace.space.compiled import CompiledSpace
 from hpspace.suggest import base
 from hpspace.suggest.base import Algorithm
+from hpspace.suggest.fidelity.view import whole
 from hpspace.suggest.mix import checked_probabilities
 from hpspace.trials import codec
+from hpspace.trials.fidelity import FIDELITY, staged
 from hpspace.trials.miscs import miscs_to_idxs_vals
 
 logger = logging.getLogger(__name__)
@@ -66,6 +72,8 @@ def suggest(
     batch = propose(algorithm, len(new_ids), domain, trials, seed)
     tids = list(new_ids)[: len(batch)]
     specs, results, miscs = codec.documents(tids, batch)
+    if batch.stages is not None:
+        _write_stages(miscs, batch, mirror_of(trials, batch.space))
     docs: list[dict[str, Any]] = trials.new_trial_docs(tids, specs, results, miscs)
     return docs
 
@@ -142,14 +150,31 @@ def propose(algorithm: Algorithm, n: int, domain: Any, trials: Any, seed: int) -
     """
     space = space_of(domain)
     history = history_of(trials, space)
+    plans = getattr(algorithm, "needs_fidelity", False)
+    if space.fidelity is not None and not plans:
+        history = whole(history, space.fidelity)
     rng = np.random.default_rng(seed)
     revisit: bool | None = getattr(domain, "revisit", None)
     batch = _ask(algorithm, space, history, n, rng, allow_repeats=bool(revisit))
     if revisit is None and len(batch) < n:
         # Outside of fmin nobody expects an empty answer: repeat a point rather than give none.
+        if plans:  # two answers to the same history would plan the same job twice
+            return _ask(algorithm, space, history, n, rng, allow_repeats=True)
         more = _ask(algorithm, space, history, n - len(batch), rng, allow_repeats=True)
         batch = Batch.concat([batch, more])
     return batch
+
+
+def _write_stages(miscs: Sequence[dict[str, Any]], batch: Batch, mirror: codec.Mirror) -> None:
+    """Write into documents what their trials are given of the resource, and which trials they continue."""
+    fidelity = batch.space.fidelity
+    assert fidelity is not None and batch.stages is not None  # asked by the caller; stages are of a resource
+    for misc, stage in zip(miscs, batch.stages):
+        parent = None if stage.parent is None else mirror.document(stage.parent)
+        resource = fidelity.value(stage.resource)
+        misc[FIDELITY] = staged(
+            misc["tid"], fidelity.label, resource, fidelity.high, stage.rung, stage.bracket, parent
+        )
 
 
 def _ask(
@@ -191,7 +216,22 @@ def history_of(trials: Any, space: CompiledSpace) -> History:
     """
     if hasattr(trials, "history"):
         return trials.history(space)  # type: ignore[no-any-return]
-    return codec.Mirror(space).sync(trials.trials)
+    return mirror_of(trials, space).history
+
+
+def mirror_of(trials: Any, space: CompiledSpace) -> codec.Mirror:
+    """Return what keeps the history of trials in a space, and knows the document of each row.
+
+    Parameters
+    ----------
+    trials, space
+        As for `history_of`.
+    """
+    if hasattr(trials, "mirror"):
+        return trials.mirror(space)  # type: ignore[no-any-return]
+    mirror = codec.Mirror(space)
+    mirror.sync(trials.trials)
+    return mirror
 
 
 def as_suggest(algo: Any) -> Suggest:

@@ -13,6 +13,7 @@ from typing import Any
 from hpspace.exceptions import TrialPruned
 from hpspace.run.reporting import Reporter
 from hpspace.trials.document import JOB_STATE_DONE
+from hpspace.trials.fidelity import resource_of
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +61,13 @@ class Ctrl:
     def direction(self) -> str:
         """What the search looks for, "minimize" or "maximize"."""
         return str(getattr(self.trials, "direction", "minimize"))
+
+    @property
+    def resource(self) -> int | float | None:
+        """What the trial is given of the resource that the space declares; None if it declares none."""
+        given: int | float | None = resource_of(self._trial())
+        fidelity = getattr(getattr(self.trials, "space", None), "fidelity", None)
+        return given if given is not None or fidelity is None else fidelity.high
 
     def report(self, value: float, step: int | None = None) -> None:
         """Report an intermediate value of the trial; it is stored with the trial in every store.

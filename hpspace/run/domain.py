@@ -21,6 +21,7 @@ from hpspace.run.objective import call_style, checked_result
 from hpspace.run.reporting import running
 from hpspace.space.compile import compile_space
 from hpspace.trials.document import STATUS_NEW
+from hpspace.trials.fidelity import at_its_resource
 
 #: Where a document's `cmd` says that the objective is found: in the store's attachments, under this name.
 DOMAIN_ATTACHMENT = "FMinIter_Domain"
@@ -122,7 +123,8 @@ class Domain:
         config : mapping
             Label to raw value (a choice's index), at least for the active labels.
         ctrl : Ctrl
-            For the objective, and the owner of its attachments.
+            For the objective, and the owner of its attachments. Its current trial says what the trial is given of a
+            declared resource; by default that is all of it.
         attach_attachments : bool
             Move ``result["attachments"]`` into `ctrl.attachments`.
 
@@ -193,12 +195,17 @@ class Domain:
 
     def _point(self, config: Mapping[str, Any], ctrl: Ctrl) -> Any:
         """Return the object that the objective sees."""
+        config = self._given(config, ctrl)
         if self._wants_ctrl:
             return evaluate(self.expr, self._memo(config, ctrl))
         return self.space.config(config)
 
+    def _given(self, config: Mapping[str, Any], ctrl: Ctrl) -> Mapping[str, Any]:
+        """Return a point with the resource that the running trial is given, if the space declares one."""
+        return at_its_resource(config, getattr(ctrl, "current_trial", None), self.space)
+
     def _memo(self, config: Mapping[str, Any], ctrl: Ctrl) -> dict[Node, Any]:
-        memo = self.memo_from_config(config)
+        memo = self.memo_from_config(self._given(config, ctrl))
         if self._wants_ctrl:
             use_obj_for_literal_in_memo(self.expr, ctrl, Ctrl, memo)
         return memo

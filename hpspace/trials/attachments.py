@@ -2,11 +2,14 @@
 
 Attachments are named values too big or too foreign for a result. A store keeps them all in one mapping,
 `Trials.attachments`, under ``ATTACH::<tid>::<name>``; a `TrialAttachments` is a window on those of one trial.
+
+A trial that continues another, with more of the resource, reads what that one left behind under the same name, such
+as a checkpoint. What it writes is its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping, Sequence
 from typing import Any
 
 
@@ -30,6 +33,8 @@ class TrialAttachments(MutableMapping[str, Any]):
         All attachments of the trials.
     tid : hashable
         Whose attachments these are.
+    ancestors : sequence of hashable
+        Ids of the trials that it continues, the latest first: names that it has not written itself are read there.
 
     Examples
     --------
@@ -38,14 +43,19 @@ class TrialAttachments(MutableMapping[str, Any]):
     >>> mine["log"] = b"done"
     >>> store, "log" in mine, list(mine)
     ({'ATTACH::7::log': b'done'}, True, ['log'])
+    >>> TrialAttachments(store, 9, ancestors=[7])["log"]
+    b'done'
     """
 
-    def __init__(self, store: MutableMapping[str, Any], tid: Any) -> None:
+    def __init__(self, store: MutableMapping[str, Any], tid: Any, ancestors: Sequence[Any] = ()) -> None:
         self._store = store
         self._tid = tid
+        self._tids = (tid, *ancestors)
 
     def __getitem__(self, name: str) -> Any:
-        return self._store[attachment_name(self._tid, name)]
+        keys = [attachment_name(tid, name) for tid in self._tids]
+        written = (key for key in keys if key in self._store) if len(keys) > 1 else iter(keys)
+        return self._store[next(written, keys[0])]
 
     def __setitem__(self, name: str, value: Any) -> None:
         self._store[attachment_name(self._tid, name)] = value
@@ -54,11 +64,13 @@ class TrialAttachments(MutableMapping[str, Any]):
         del self._store[attachment_name(self._tid, name)]
 
     def __contains__(self, name: object) -> bool:
-        return attachment_name(self._tid, str(name)) in self._store
+        return any(attachment_name(tid, str(name)) in self._store for tid in self._tids)
 
     def __iter__(self) -> Iterator[str]:
-        prefix = attachment_name(self._tid, "")
-        return iter([key[len(prefix) :] for key in list(self._store) if str(key).startswith(prefix)])
+        keys = [str(key) for key in list(self._store)]
+        prefixes = [attachment_name(tid, "") for tid in self._tids]
+        names = [key[len(prefix) :] for prefix in prefixes for key in keys if key.startswith(prefix)]
+        return iter(list(dict.fromkeys(names)))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -1,7 +1,9 @@
 """Which trial is best, and how good the best is: readings of losses that no missing or broken loss can upset.
 
 A trial counts as good when its result has status "ok" and a loss that is a number other than NaN (infinities
-count). Everything else is passed over, whatever it carries. Called by the reading side of `Trials`.
+count). Everything else is passed over, whatever it carries. Where trials were given different amounts of a declared
+resource, the best is sought among those with the most: losses at fewer epochs cannot be compared with them. Called by
+the reading side of `Trials`.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpspace.trials.document import JOB_STATE_DONE, JOB_STATE_ERROR, JOB_STATE_NAMES, STATUS_OK
+from hpspace.trials.fidelity import reach
 
 #: Draws from which the probability of being best is estimated, as in Hyperopt: a standard error below 0.016.
 N_PMIN_DRAWS = 1000
@@ -44,13 +47,48 @@ def number(value: Any) -> float:
 
 
 def best_of(docs: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return the document with the lowest loss, the first of equals; None when no trial is good."""
-    best, lowest = None, math.inf
+    """Return the document with the lowest loss, the first of equals; None when no trial is good.
+
+    Of trials that were given different resources, those with the most compete.
+    """
+    best, best_standing = None, (math.inf, math.inf)
     for doc in docs:
-        loss = loss_of(doc["result"])
-        if loss < lowest or (best is None and loss == lowest):
-            best, lowest = doc, loss
+        place = standing(doc)
+        if place < best_standing:
+            best, best_standing = doc, place
     return best
+
+
+def standing(doc: Mapping[str, Any]) -> tuple[float, float]:
+    """Return what finished trials are compared by: less is better.
+
+    Parameters
+    ----------
+    doc : mapping
+        A document.
+
+    Returns
+    -------
+    tuple of float
+        First the resource that it was given, negative, minus infinity for the whole: a loss at 3 epochs says little
+        beside one at 81. Then the loss. A trial that is not good has NaN for it and is less than nothing.
+
+    Examples
+    --------
+    >>> few = {"misc": {"fidelity": {"resource": 3, "high": 81}}, "result": {"status": "ok", "loss": 0.1}}
+    >>> all_ = {"misc": {}, "result": {"status": "ok", "loss": 0.2}}
+    >>> standing(few), standing(all_) < standing(few)
+    ((-3.0, 0.1), True)
+    """
+    loss = loss_of(doc["result"])
+    return (math.inf, math.nan) if loss != loss else (-reach(doc), loss)
+
+
+def comparable(docs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the good documents whose losses can be compared: those at the highest resource that any of them had."""
+    good = [(doc, place[0]) for doc in docs if (place := standing(doc))[1] == place[1]]
+    most = min((resource for _, resource in good), default=0.0)
+    return [doc for doc, resource in good if resource == most]
 
 
 def why_no_best(docs: Sequence[Mapping[str, Any]]) -> str:

@@ -266,7 +266,9 @@ class Mirror:
             docs = [self._docs[p] for p in wanted]
             self._positions.extend(wanted)
             stages = [self._stage(self._docs[p], row) for p, row in rows.items()]
-            self.history.append(history_rows(docs, self.space), *_rows(docs), stages=stages)
+            losses, kinds, steps, partials, resources = _rows(docs)
+            values = history_rows(docs, self.space)
+            self.history.append(values, losses, kinds, steps, partials, resources, stages)
 
     def _stage(self, doc: dict[str, Any], row: int) -> tuple[int, int, int]:
         """Return rung, bracket and first row of a document's configuration; -1 when it has no resource."""

@@ -18,6 +18,7 @@ from hpspace.exceptions import AllTrialsFailed
 from hpspace.trials import bests, frame, show
 from hpspace.trials.direction import MINIMIZE, shown
 from hpspace.trials.document import JOB_STATES, STATUS_OK, miscs_to_idxs_vals, spec_from_misc
+from hpspace.trials.fidelity import at_its_resource
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -177,7 +178,8 @@ class ReadTrials:
     def best_trial(self) -> dict[str, Any]:
         """The document with status "ok" and the lowest loss, the first of equals.
 
-        Failed trials and losses that are NaN or no number never are.
+        Failed trials and losses that are NaN or no number never are. If the space declares a resource, those with the
+        most of it compete: the losses of others cannot be compared with theirs.
 
         Raises
         ------
@@ -212,7 +214,7 @@ class ReadTrials:
 
     @property
     def best_config(self) -> Any:
-        """The best point as the objective saw it: options instead of indices, conversions applied.
+        """The best point as the objective saw it: options instead of indices, conversions applied, its resource.
 
         Raises
         ------
@@ -221,13 +223,13 @@ class ReadTrials:
         AllTrialsFailed
             There is no best trial.
         """
-        best = self.argmin
+        best = self.best_trial
         if self.space is None:
             raise ValueError(
                 "the space of these trials is not known, so their values cannot be resolved; "
                 "call trials.remember_space(space), or space_eval(space, trials.argmin)"
             )
-        return self.space.config(best)
+        return self.space.config(at_its_resource(spec_from_misc(best["misc"]), best, self.space))
 
     def average_best_error(self, bandit: Any = None) -> float:
         """Return the true loss to expect of the best trial, allowing for noise in the losses.
@@ -249,9 +251,8 @@ class ReadTrials:
         ValueError
             No trial has status "ok" and a loss that is a number.
         """
-        rows = [
-            self._loss_row(doc, bandit) for doc in self.trials if doc["result"].get("status") == STATUS_OK
-        ]
+        docs = [doc for doc in self.trials if doc["result"].get("status") == STATUS_OK]
+        rows = [self._loss_row(doc, bandit) for doc in (bests.comparable(docs) if bandit is None else docs)]
         table = np.array([row for row in rows if row[0] == row[0]], dtype=np.float64).reshape(-1, 3)
         return bests.average_best_error(table[:, 0], table[:, 1], table[:, 2])
 

@@ -23,6 +23,7 @@ from hpspace.trials.attachments import TrialAttachments, attachment_name
 from hpspace.trials.changes import FINAL
 from hpspace.trials.codec import Mirror
 from hpspace.trials.document import JOB_VALID_STATES, trial_document, validate
+from hpspace.trials.fidelity import ancestors_of
 from hpspace.trials.moves import MovingTrials
 from hpspace.trials.reading import ReadTrials
 from hpspace.trials.sonify import sonify_in_place
@@ -389,7 +390,7 @@ class StoredTrials(MovingTrials, ReadTrials):
         -------
         TrialAttachments
         """
-        return TrialAttachments(self.attachments, trial["tid"])
+        return TrialAttachments(self.attachments, trial["tid"], ancestors_of(trial))
 
 
 def _same_length(**columns: Sequence[Any]) -> None:

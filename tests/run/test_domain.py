@@ -233,3 +233,64 @@ def test_defined_functions_are_evaluated_in_the_space():
         assert Domain(square, space).evaluate({"x": 0.5}, Ctrl(Trials()))["loss"] == 1.0
     finally:
         scope.undefine("_doubled_for_domain_test")
+
+
+# ---------------------------------------------------------------- a declared resource
+
+STAGED = {"x": hp.uniform("x", 0, 1), "epochs": hp.fidelity("epochs", 1, 81)}
+
+
+def at(resource=None):
+    """Ctrl of a running trial that was given a resource, or was told nothing."""
+    trials = Trials()
+    trials.remember_space(Domain(square, STAGED).space)
+    ctrl = running(trials)
+    if resource is not None:
+        ctrl.current_trial["misc"]["fidelity"] = {"label": "epochs", "resource": resource, "high": 81}
+    return ctrl
+
+
+@pytest.mark.parametrize(("given", "epochs"), [(9, 9), (81, 81), (None, 81)])
+def test_the_objective_gets_the_resource_of_its_trial(given, epochs):
+    """In its configuration and from ctrl; all of it when its trial says nothing."""
+    seen = []
+
+    def fn(config, ctrl):
+        seen.append((config, ctrl.resource))
+        return 0.0
+
+    Domain(fn, STAGED).evaluate({"x": 0.5}, at(given))
+    assert seen == [({"x": 0.5, "epochs": epochs}, epochs)]
+
+
+def test_a_domain_without_trials_gives_all_of_it():
+    """Such as in a test of an objective, or on the best point."""
+    assert Domain(lambda config: config["epochs"], STAGED).evaluate({"x": 0.5}, Ctrl(Trials()))["loss"] == 81
+    assert (
+        Domain(lambda config: config["epochs"], STAGED).evaluate({"x": 0.5, "epochs": 3}, None)["loss"] == 3
+    )
+
+
+def test_a_marked_objective_finds_it_in_its_memo():
+    """Whoever evaluates the space itself gets what others get."""
+
+    @fmin_pass_expr_memo_ctrl
+    def fn(expr, memo, ctrl):
+        return rec_eval(expr, memo=memo)["epochs"]
+
+    assert Domain(fn, STAGED).evaluate({"x": 0.5}, at(27))["loss"] == 27
+
+
+def test_a_space_that_holds_the_ctrl_has_its_resource_too():
+    """The other way through the evaluation of a point."""
+    space = {**STAGED, "ctrl": Domain.pyll_ctrl}
+    assert Domain(lambda config: config["epochs"], space).evaluate({"x": 0.5}, at(3))["loss"] == 3
+
+
+def test_without_a_declared_resource_there_is_none():
+    """ctrl answers None, and a document that speaks of one changes nothing."""
+    trials = Trials()
+    ctrl = running(trials)
+    assert ctrl.resource is None
+    ctrl.current_trial["misc"]["fidelity"] = {"label": "epochs", "resource": 3}
+    assert Domain(lambda config: 0.0, SPACE).evaluate({"x": 0.5, "c": 0}, ctrl)["loss"] == 0.0
