@@ -190,10 +190,11 @@ def curve_at(table: CurveTable, row: int) -> Curve:
     )
 
 
-def others_of(table: CurveTable, row: int) -> Curves:
-    """Return all curves of a table but one."""
+def others_of(table: CurveTable, row: int | None) -> Curves:
+    """Return all curves of a table but one; all of them for None."""
     among = np.ones(len(table), dtype=bool)
-    among[row] = False
+    if row is not None:
+        among[row] = False
     return Curves(table, among)
 
 

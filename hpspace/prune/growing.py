@@ -53,8 +53,9 @@ class Growing:
     def insert(self, place: int, entry: Any) -> None:
         """Add an entry before the one at `place`."""
         self.append(entry)
-        self._data[place + 1 : self._n] = self._data[place : self._n - 1].copy()
-        self._data[place] = entry
+        if place < self._n - 1:
+            self._data[place + 1 : self._n] = self._data[place : self._n - 1].copy()
+            self._data[place] = entry
 
     def __getitem__(self, place: int) -> Any:
         return self.view[place]

@@ -70,9 +70,9 @@ class CurveBook:
             self._read(position, docs[position])
         return self.table
 
-    def row_of(self, doc: dict[str, Any]) -> int:
-        """Return the row of a document that was followed; KeyError if it was not."""
-        return self._rows[id(doc)]
+    def row_of(self, doc: dict[str, Any]) -> int | None:
+        """Return the row of a document that was followed; None if it was not."""
+        return self._rows.get(id(doc))
 
     def _same(self, docs: Sequence[dict[str, Any]]) -> bool:
         """Whether the list may be the one that was followed, only longer."""
@@ -162,9 +162,8 @@ def curve_among(trials: Any, doc: dict[str, Any]) -> tuple[Curve, Curves]:
     """
     book = book_of(trials)
     table = book.follow(_documents(trials))
-    try:
-        row = book.row_of(doc)
-    except KeyError:
+    row = book.row_of(doc)
+    if row is None:
         return _stray(doc, table)
     return curve_at(table, row), others_of(table, row)
 
@@ -172,7 +171,7 @@ def curve_among(trials: Any, doc: dict[str, Any]) -> tuple[Curve, Curves]:
 def asked(trials: Any, doc: dict[str, Any], step: int) -> None:
     """Record that the question whether a trial should stop was answered at a step."""
     book = book_of(trials)
-    row = book._rows.get(id(doc))
+    row = book.row_of(doc)
     if row is not None:
         book.table.asked[row] = step
 
@@ -181,7 +180,7 @@ def _stray(doc: dict[str, Any], table: CurveTable) -> tuple[Curve, Curves]:
     """Return the curve of a document that is not in a table, and all that are."""
     alone = CurveBook(None, table.direction)
     own = alone.follow([doc])
-    return curve_at(own, 0), others_of(table, len(table))
+    return curve_at(own, 0), others_of(table, None)
 
 
 def _documents(trials: Any) -> Sequence[dict[str, Any]]:
