@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from hpspace.run import bridge
+from hpspace.run.reasons import explain
 from hpspace.suggest.tpe.algorithm import TPE
 from hpspace.suggest.tpe.published.hyperopt import Hyperopt03
 from hpspace.suggest.tpe.published.optuna import Optuna5
 
-__all__ = ["DEFAULT_LF", "hyperopt03", "optuna5", "suggest"]
+__all__ = ["DEFAULT_LF", "explain", "hyperopt03", "optuna5", "suggest"]
 
 #: Defaults under the names that Hyperopt's users read. Hyperopt's gamma; the default here is None, see `TPE`.
 _default_gamma = 0.25
