@@ -6,6 +6,7 @@ import pytest
 
 from hpspace.testing.stores import StoreContract
 from hpspace.trials.shared.memory import MemoryStore
+from hpspace.trials.shared.sqlite import SqliteStore
 
 
 class TestMemoryStore(StoreContract):
@@ -15,3 +16,14 @@ class TestMemoryStore(StoreContract):
 
     def let_pass(self, store, seconds):
         store.advance(seconds)
+
+
+class TestSqliteStore(StoreContract):
+    @pytest.fixture
+    def store(self, tmp_path):
+        store = SqliteStore(tmp_path / "trials.db")
+        yield store
+        store.close()
+
+    def again(self, store):
+        return SqliteStore(store._file.path)

@@ -89,7 +89,7 @@ class Operating(AnyStore):
         assert store.counts(KEY) == {} and store.blob_names(KEY) == [] and store.get_meta(KEY) == {}
         with pytest.raises(KeyError):
             store.domain(KEY)
-        assert list(everything(store)) == [kept] and store.blob_names("other") == ["b"]
+        assert list(everything(store)) == [kept] and store.get_blob("other", "b") == b"x"
         assert [experiment.exp_key for experiment in store.experiments()] == ["other"]
 
     def test_ids_of_deleted_trials_are_not_given_out_again(self, store: Store) -> None:

@@ -71,7 +71,7 @@ def encode(value: Any, name: str = "") -> str:
     hpspace.exceptions.Unstorable: result['model']: an object of class builtins.builtin_function_or_method ...
     """
     tagged = _tagged_or_refused(value, name)
-    text = json.dumps(tagged, ensure_ascii=False, allow_nan=False)
+    text = _WRITER.encode(tagged)
     try:
         text.encode()
     except UnicodeEncodeError:  # half of a surrogate pair, as file names may have
@@ -97,7 +97,7 @@ def decode(text: str) -> Any:
     >>> decode('{"loss": {"$float": "inf"}, "3": {"$tuple": [1, "é"]}}')
     {'loss': inf, '3': (1, 'é')}
     """
-    return json.loads(text, object_hook=_untagged)
+    return _READER.decode(text)
 
 
 def storable(value: Any, name: str = "") -> Any:
@@ -135,12 +135,10 @@ def _tagged(value: Any) -> Any:
         return value
     if kind is float:
         return value if math.isfinite(value) else {"$float": repr(value)}
-    if isinstance(value, Mapping):
-        return _tagged_dict(value)
-    if isinstance(value, tuple):
-        return {"$tuple": _tagged_list(value)}
-    if isinstance(value, list):
+    if kind is list:
         return _tagged_list(value)
+    if kind is dict:
+        return _tagged_dict(value)
     return _tagged_other(value)
 
 
@@ -178,7 +176,13 @@ def _key_text(key: Any) -> str:
 
 
 def _tagged_other(value: Any) -> Any:
-    """Return a stand-in for numpy values, bytes, times, and instances of subclasses of plain types."""
+    """Return what `json` can write in place of a value of a type that it does not know."""
+    if isinstance(value, tuple):
+        return {"$tuple": _tagged_list(value)}
+    if isinstance(value, list):
+        return _tagged_list(value)
+    if isinstance(value, Mapping):
+        return _tagged_dict(value)
     simple = plain(value)
     if simple is not value:
         return _tagged(simple)
@@ -201,3 +205,7 @@ def _untagged(values: dict[str, Any]) -> Any:
         return values
     untag = _UNTAG.get(key)
     return untag(value) if untag else {key[1:]: value}
+
+
+_WRITER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+_READER = json.JSONDecoder(object_hook=_untagged)

@@ -56,8 +56,8 @@ def check_insertable(doc: Any) -> None:
     tid, exp_key = doc["tid"], doc["exp_key"]
     if not isinstance(tid, int) or isinstance(tid, bool) or not 0 <= tid < 2**63:
         raise InvalidTrial(f"a stored trial needs an int from 0 as its tid, not {tid!r}", doc)
-    if exp_key is not None and not isinstance(exp_key, str):
-        raise InvalidTrial(f"trial {tid}: exp_key must be a text or None, not {exp_key!r}", doc)
+    if exp_key is not None and (not isinstance(exp_key, str) or exp_key == ""):
+        raise InvalidTrial(f"trial {tid}: exp_key must be a text, not empty, or None; it is {exp_key!r}", doc)
 
 
 def same_trial(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
