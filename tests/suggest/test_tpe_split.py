@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hpspace import compile_space, hp
-from hpspace.history import FAILED, OK, PENDING, History
+from hpspace.history import FAILED, OK, PENDING, PRUNED, History
 from hpspace.suggest.tpe.split import MAX_GOOD, WEIGHT_CAP, improvement_weights, root, split, tenth
 
 
@@ -96,3 +96,55 @@ def test_weights_do_not_depend_on_the_unit_of_the_loss():
     """Scaling by a power of two is exact, so the weights are equal bit for bit."""
     losses = np.sort(np.random.default_rng(0).random(10))
     assert (improvement_weights(losses, 1.5) == improvement_weights(losses * 1024.0, 1.5 * 1024.0)).all()
+
+
+def pruned_history(losses, steps) -> History:
+    """OK trials with losses, then pruned ones that came to some steps."""
+    history = History(compile_space(hp.uniform("x", 0, 1)))
+    n = len(losses) + len(steps)
+    history.append(
+        np.linspace(0.1, 0.9, n)[:, None],
+        [*losses, *[np.nan] * len(steps)],
+        [OK] * len(losses) + [PRUNED] * len(steps),
+        [np.nan] * len(losses) + steps,
+        [np.nan] * len(losses) + [-99.0] * len(steps),  # tempting values, of early steps
+    )
+    return history
+
+
+def test_pruned_trials_are_bad_while_enough_have_finished():
+    """3 of 30 are good: two of the four finished ones are worse than that, and still none of the pruned is good."""
+    history = pruned_history([3.0, 0.0, 2.0, 1.0], [9] * 26)
+    parts = split(history, tenth, weighted=True)
+    assert parts.good.tolist() == [1, 3, 2]
+    assert parts.bad.tolist() == [0, *range(4, 30)]
+    plain = split(history_of([3.0, 0.0, 2.0, 1.0] + [9.0] * 26), tenth, weighted=True)
+    assert parts.weights.tolist() == plain.weights.tolist(), (
+        "the threshold is the loss of trial 0, which finished"
+    )
+
+
+def test_the_furthest_pruned_trials_fill_up_and_weigh_least():
+    """5 of 50 are good and 3 have finished: losses 0, 1, 2 are 1 apart, so pruned ones count as 2.5, threshold 3."""
+    history = pruned_history([0.0, 1.0, 2.0], [*range(1, 46), 50, 60])
+    parts = split(history, tenth, weighted=True)
+    assert parts.good.tolist() == [0, 1, 2, 49, 48]
+    np.testing.assert_allclose(parts.weights / parts.weights[0], [1, 2 / 3, 1 / 3, 1 / 6, 1 / 6])
+    assert parts.weights.mean() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("losses", [[], [1.0], [2.0, 2.0], [-np.inf, 1.0], [-1.7e308, 1.7e308]])
+def test_with_few_finished_trials_pruned_ones_never_weigh_more(losses):
+    history = pruned_history(losses, [3, 2, 1] * 10)
+    parts = split(history, lambda _: 4, weighted=True)
+    n = len(losses)
+    assert len(parts.good) == 4 and np.isfinite(parts.weights).all()
+    if n:
+        assert parts.weights[n:].max() <= parts.weights[:n].max() + 1e-12
+    assert history.steps[parts.good[n:]].tolist() == [3] * (4 - n)
+
+
+def test_focused_splits_rank_pruned_trials_too():
+    history = pruned_history([0.0, 1.0], [5, 7, 6])
+    among = np.array([True, False, True, False, True])
+    assert split(history, lambda _: 2, weighted=False, among=among).good.tolist() == [0, 4]

@@ -221,7 +221,7 @@ def _chosen(history: History, rows: NDArray[np.intp]) -> NDArray[np.intp]:
 
 
 def _losses(history: History, rows: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Return the losses of rows; a failed trial counts as the worst loss of all."""
+    """Return the losses of rows; a failed or pruned trial counts as the worst loss of all that are known."""
     losses = history.losses[rows]
     ok = history.kind[rows] == OK
     worst = float(losses[ok].max()) if ok.any() else 0.0

@@ -1,9 +1,10 @@
 """Which past trials count as good, which as bad, and how much each good one counts.
 
 The tree-structured Parzen estimator models the good trials by one density and all others by another (Bergstra
-et al. 2011, eq. 2). Good trials are always finished trials with a comparable loss. Everything else is bad
-news: worse trials, failed ones whatever their loss says, and pending ones, so that parallel proposals keep
-their distance.
+et al. 2011, eq. 2). Good trials are finished ones with a comparable loss, the best first; only where there are too
+few of them, the pruned ones that came furthest fill up, and weigh less. Everything else is bad news: worse trials,
+other pruned ones, failed ones whatever their loss says, and pending ones, so that parallel proposals keep their
+distance.
 
 This module sees losses and positions only, neither parameters nor densities. Called by `tpe.algorithm`.
 """
@@ -86,9 +87,9 @@ def split(
     Parameters
     ----------
     history : History
-        The past trials. Nothing is good when no trial is OK.
+        The past trials. Nothing is good when no trial is OK or pruned.
     how_many : callable
-        Number of good trials, given the number of finished ones (failed ones included).
+        Number of good trials, given the number of finished ones (failed and pruned ones included).
     weighted : bool
         Whether good trials are weighted by their improvement; else they count alike.
     among : bool array, shape (n,), optional
@@ -99,16 +100,34 @@ def split(
     Split
     """
     is_bad = np.ones(len(history), dtype=bool) if among is None else among.copy()
-    order = history.order if among is None else history.order[among[history.order]]
+    order = history.ranked if among is None else history.ranked[among[history.ranked]]
     finished = int(np.count_nonzero(is_bad & (history.kind != PENDING)))
     n_good = min(len(order), max(1, how_many(finished)))
     good = order[:n_good]
     is_bad[good] = False
     weights = np.ones(n_good)
     if weighted and n_good > 1:
-        last = order[n_good : n_good + 1] if len(order) > n_good else order[-1:]
-        weights = improvement_weights(history.losses[good], float(history.losses[last[0]]))
+        weights = _weights(history.losses[order], n_good)
     return Split(good, np.flatnonzero(is_bad), weights)
+
+
+def _weights(losses: NDArray[np.float64], n_good: int) -> NDArray[np.float64]:
+    """Return the weights of the first `n_good` of ranked trials, from the losses of all, NaN for pruned ones.
+
+    A pruned trial's loss is not known but taken to be worse than any. So where one is the best bad trial, the threshold
+    lies beyond the worst loss by as much as losses are apart on average, and a good pruned trial halfway.
+    """
+    n_ok = int(np.count_nonzero(losses == losses))
+    if n_good < n_ok or n_ok == len(losses):
+        return improvement_weights(losses[:n_good], float(losses[min(n_good, n_ok - 1)]))
+    if n_ok == 0:
+        return np.ones(n_good)
+    worst = float(losses[n_ok - 1])
+    with np.errstate(over="ignore", invalid="ignore"):
+        apart = (worst - float(losses[0])) / max(1, n_ok - 1)
+    apart = apart if math.isfinite(apart) else 0.0
+    known = np.where(losses == losses, losses, worst + apart / 2)
+    return improvement_weights(known[:n_good], worst + apart)
 
 
 def improvement_weights(losses: NDArray[np.float64], threshold: float) -> NDArray[np.float64]:
