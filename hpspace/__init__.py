@@ -25,6 +25,7 @@ from hpspace import (
     pyll,
     pyll_utils,
     rand,
+    stop,
     tpe,
     utils,
 )
@@ -47,6 +48,7 @@ from hpspace.base import (
     trials_from_docs,
 )
 from hpspace.exceptions import TrialPruned
+from hpspace.run.callbacks import Callback
 from hpspace.run.reporting import current_ctrl, report, report_or_prune, should_prune
 from hpspace.space.compile import compile_space
 from hpspace.space.compiled import CompiledSpace
@@ -69,6 +71,8 @@ __all__ = [
     "space_eval",
     "FMinIter",
     "Best",
+    "Callback",
+    "stop",
     "fmin_pass_expr_memo_ctrl",
     "partial",
     # spaces

@@ -31,6 +31,8 @@ The tree::
     ├── UnpicklableObjective           (TypeError) an objective that cannot be sent to another process; `.path`
     ├── ObjectiveError                 (RuntimeError) stands for an exception that another process could not send
     ├── ExecutorError                  (RuntimeError) what evaluates the objective cannot be started
+    ├── CallbackError                  (RuntimeError) a callback raised; `.callback`, `.hook`, `.tid`, `.error`
+    ├── SpaceExhausted                 (LookupError) every configuration of a finite space was asked for
     └── TrialPruned                    raised inside an objective to end its trial early; no error
     UserWarning
     ├── SuspiciousBounds               bounds that look like values where logarithms are meant
@@ -455,6 +457,38 @@ class ObjectiveError(RuntimeError):
 
 class ExecutorError(RuntimeError):
     """What was to evaluate the objective cannot be started, or was lost as a whole."""
+
+
+class CallbackError(RuntimeError):
+    """A callback of a run raised an exception; the trials are as they should be.
+
+    Parameters
+    ----------
+    callback : str
+        Name of the callback.
+    hook : str
+        The hook that was called, such as "on_finished".
+    tid : hashable
+        Id of the trial that it was called about; None if it was about none.
+    error : Exception
+        What it raised; also the `__cause__`.
+    """
+
+    def __init__(self, callback: str, hook: str, tid: Any, error: Exception) -> None:
+        super().__init__(callback, hook, tid, error)
+        self.callback = callback
+        self.hook = hook
+        self.tid = tid
+        self.error = error
+
+    def __str__(self) -> str:
+        """Name the callback, the trial and what was raised."""
+        where = "" if self.tid is None else f" of trial {self.tid}"
+        return f"callback {self.callback}, {self.hook}{where}: {type(self.error).__name__}: {self.error}"
+
+
+class SpaceExhausted(LookupError):
+    """Every configuration of a finite space was asked for already."""
 
 
 class SuspiciousBounds(UserWarning):

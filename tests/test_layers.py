@@ -49,6 +49,7 @@ DOORS = {
     "pyll_utils",
     "rand",
     "rdists",
+    "stop",
     "tpe",
     "utils",
 }

@@ -7,8 +7,10 @@ Called by `run.minimize` before anything is compiled or evaluated. Numbers are c
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
+from hpspace.exceptions import ObjectiveError
 from hpspace.run.stopping import no_progress_loss
 
 
@@ -74,4 +76,97 @@ def _validate_early_stop(early_stop_fn: Any) -> None:
         raise TypeError(
             f"early_stop_fn={early_stop_fn!r}: pass a function f(trials, *args) that returns (stop, args), "
             "such as no_progress_loss(20)"
+        )
+
+
+def seed_from(rstate: Any, seed: Any) -> Any:
+    """Read fmin's two names for the seed.
+
+    Parameters
+    ----------
+    rstate, seed : object
+        As they were given to `fmin`.
+
+    Returns
+    -------
+    object
+        The one that was given.
+
+    Raises
+    ------
+    TypeError
+        Both were.
+    """
+    if seed is None:
+        return rstate
+    if rstate is not None:
+        raise TypeError(
+            f"rstate={rstate!r} and seed={seed!r} are two names of one argument: pass one of them"
+        )
+    return seed
+
+
+def exceptions_from(catch: Any) -> tuple[type[Exception], ...]:
+    """Read fmin's `catch`.
+
+    Parameters
+    ----------
+    catch : exception class or iterable of such
+        As it was given to `fmin`.
+
+    Returns
+    -------
+    tuple of exception classes
+
+    Raises
+    ------
+    TypeError
+        Something is no class of exceptions, or of those that end a program.
+
+    Examples
+    --------
+    >>> exceptions_from(ValueError)
+    (<class 'ValueError'>,)
+    >>> exceptions_from("ValueError")
+    Traceback (most recent call last):
+    ...
+    TypeError: catch='ValueError': pass classes of exceptions, such as catch=(ValueError, MemoryError)
+    """
+    several = tuple(catch) if isinstance(catch, (tuple, list, set, frozenset)) else (catch,)
+    for one in several:
+        if isinstance(one, type) and issubclass(one, BaseException) and not issubclass(one, Exception):
+            raise TypeError(f"catch={catch!r}: {one.__name__} ends a program and cannot be caught")
+        if not (isinstance(one, type) and issubclass(one, Exception)):
+            raise TypeError(
+                f"catch={catch!r}: pass classes of exceptions, such as catch=(ValueError, MemoryError)"
+            )
+    return several
+
+
+def is_one_of(error: Exception, classes: tuple[type[Exception], ...]) -> bool:
+    """Whether an exception is of one of some classes, also one that another process could only describe."""
+    if isinstance(error, ObjectiveError):
+        return any(cls is Exception or str(cls) == error.kind for cls in classes)
+    return isinstance(error, classes)
+
+
+def validate_place(trials: Any, arguments: Mapping[str, Any]) -> None:
+    """Check that arguments about where to evaluate fit trials that workers evaluate.
+
+    Parameters
+    ----------
+    trials : Trials
+        As they were given to `fmin`.
+    arguments : mapping of str to object
+        Name to value of those that differ from their defaults.
+
+    Raises
+    ------
+    ValueError
+        The trials are asynchronous, and there is any.
+    """
+    if arguments and getattr(trials, "asynchronous", False):
+        given = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+        raise ValueError(
+            f"{given}: these {type(trials).__name__} are evaluated by workers; say there how many and for how long"
         )

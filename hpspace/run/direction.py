@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hpspace.exceptions import InvalidResult
-from hpspace.trials.bests import number
+from hpspace.trials.bests import loss_of, number
 from hpspace.trials.direction import MAXIMIZE, MINIMIZE, checked_direction, shown
 
 
@@ -78,6 +78,24 @@ def stored(result: Mapping[str, Any], direction: str, tid: Any = None) -> dict[s
         )
     negated = {key: _negated(result[key]) for key in ("loss", "true_loss") if key in result}
     return {**result, **negated, "value": value}
+
+
+def value_of(trials: Any, trial: Mapping[str, Any]) -> float:
+    """Return what a trial's objective returned, in the direction asked for.
+
+    Parameters
+    ----------
+    trials : Trials
+        Know the direction.
+    trial : mapping
+        A document.
+
+    Returns
+    -------
+    float
+        NaN unless the trial ended with status "ok" and a number.
+    """
+    return shown(loss_of(trial["result"]), direction_of(trials))
 
 
 def _negated(value: Any) -> Any:

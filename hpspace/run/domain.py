@@ -56,6 +56,8 @@ class Domain:
     revisit : bool or None
         Whether an algorithm may propose a finite space's point again: False never, True freely, None (outside
         of `fmin`) only when no new one is left.
+    pruner : Pruner or None
+        Who decides whether a trial that reports intermediate values is ended early; travels with the objective.
 
     Raises
     ------
@@ -96,6 +98,7 @@ class Domain:
         self.loss_target = loss_target
         self.cmd = ("domain_attachment", DOMAIN_ATTACHMENT)
         self.revisit: bool | None = None
+        self.pruner: Any = None
         self._wants_ctrl = any(_holds(node, Ctrl) for node in dfs(self.expr))
 
     def memo_from_config(self, config: Mapping[str, Any]) -> dict[Node, Any]:

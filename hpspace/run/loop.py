@@ -1,17 +1,15 @@
-"""The loop of a run: fill the queue, evaluate, look whether to stop.
+"""The loop of a run: fill the queue, let somebody evaluate, look whether to stop.
 
 One turn::
 
     ask the algorithm for new trials  ->  insert  ->  evaluate what is queued  ->  save  ->  stop?
-                                                      (or wait for workers)
+                                                      (here, by an executor, or elsewhere)
 
-`FMinIter` drives trials of any kind. When they are asynchronous the loop only keeps the queue full and polls;
-somebody else (workers that share the store) evaluates. Each call of the algorithm has a seed of its own, made of the
-run's seed and the first id of the call, so a resumed run goes on instead of repeating itself.
+`FMinIter` drives trials of any kind. Who evaluates is the business of `run.evaluators`; how a trial's document changes,
+of `run.turn`; where trials come from, of `run.supply`; how far the run is, of `run.scoreboard`.
 
-A trial's life in here: NEW -> RUNNING -> DONE (a result), ERROR (the objective raised), or CANCEL (interrupted from
-the keyboard, or still queued when the run ended). Whatever happens, the documents and the save file are consistent
-when `run` returns or raises.
+Whatever happens, the documents and the save file are consistent when `run` returns or raises: nothing that was
+evaluated is lost, and what was cut off is evaluated again when a search goes on with the trials.
 """
 
 from __future__ import annotations
@@ -20,21 +18,27 @@ import logging
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from hpspace.run import turn
-from hpspace.run.bridge import as_suggest, history_of, space_of
-from hpspace.run.domain import DOMAIN_ATTACHMENT, Domain
+from hpspace.run.arguments import is_one_of
+from hpspace.run.bridge import as_suggest
+from hpspace.run.callbacks import Callbacks
+from hpspace.run.ctrl import Ctrl
+from hpspace.run.direction import direction_of
+from hpspace.run.domain import Domain
+from hpspace.run.elsewhere import Elsewhere
+from hpspace.run.evaluators import Evaluator, Serial
+from hpspace.run.executors.base import Executor
+from hpspace.run.parallel import Parallel
 from hpspace.run.progress import Silence, callback_from
-from hpspace.run.seeds import base_from, seed_for
-from hpspace.run.stopping import best_ok_loss
-from hpspace.trials.document import (
-    JOB_STATE_DONE,
-    JOB_STATE_NEW,
-    JOB_STATE_RUNNING,
-    STATUS_OK,
-)
+from hpspace.run.rules import Rule
+from hpspace.run.scoreboard import Scoreboard
+from hpspace.run.seeds import base_from
+from hpspace.run.stopping import ask_early_stop, passed_threshold
+from hpspace.run.supply import Demand, Supply
+from hpspace.trials.document import JOB_STATE_DONE, JOB_STATE_ERROR
 from hpspace.trials.save import Journal
 
 logger = logging.getLogger(__name__)
@@ -45,34 +49,23 @@ class FMinIter:
 
     Parameters
     ----------
-    algo : callable, str or Algorithm
-        As for `fmin`.
+    algo, rstate, max_queue_len, max_evals, timeout, loss_threshold, verbose, show_progressbar, early_stop_fn, \
+trials_save_file, max_new_evals, trial_timeout
+        As for `fmin`; limits as `hpspace.run.stopping` reads them.
     domain : Domain
         The objective and its space.
     trials : Trials
-        Where trials are kept; those that exist count.
-    rstate : int, Generator, RandomState, SeedSequence or None
-        The run's seed.
+        Where trials are kept; those that exist count. They know the direction.
     asynchronous : bool or None
         Whether somebody else evaluates; None asks `trials.asynchronous`.
-    max_queue_len : int
-        How many trials to ask for at once.
     poll_interval_secs : float
-        Seconds between two looks at asynchronous trials.
-    max_evals : int
-        Number of trials there are to be in the end.
-    timeout : float or None
-        Seconds after which no evaluation is begun.
-    loss_threshold : float or None
-        Stop when the best loss is below.
-    verbose : bool
-        Allow the default progress display.
-    show_progressbar : bool or callable
-        As for `fmin`.
-    early_stop_fn : callable or None
-        As for `fmin`.
-    trials_save_file : str
-        File to keep the trials in, "" for none.
+        Seconds between two looks at limits, while trials are evaluated by others.
+    catch : tuple of exception classes
+        Exceptions of the objective that end only their trial.
+    callbacks : iterable
+        As `callbacks.checked_callbacks` gives them.
+    executor : Executor or None
+        Who evaluates; None: this thread. Call `close` when the run is over.
 
     Notes
     -----
@@ -99,6 +92,12 @@ class FMinIter:
         show_progressbar: Any = True,
         early_stop_fn: Callable[..., Any] | None = None,
         trials_save_file: str = "",
+        *,
+        max_new_evals: int | None = None,
+        catch: tuple[type[Exception], ...] = (),
+        callbacks: Iterable[Any] = (),
+        executor: Executor | None = None,
+        trial_timeout: float | None = None,
     ) -> None:
         if max_queue_len < 1:
             raise ValueError(f"max_queue_len={max_queue_len!r}: at least one trial must fit into the queue")
@@ -113,22 +112,29 @@ class FMinIter:
         self.max_queue_len = max_queue_len
         self.poll_interval_secs = poll_interval_secs
         self.max_evals = max_evals
+        self.max_new_evals = max_new_evals
         self.timeout = timeout
         self.loss_threshold = loss_threshold
         self.early_stop_fn = early_stop_fn
         self.early_stop_args: list[Any] = []
+        self.catch = catch
         self.progress_callback = callback_from(show_progressbar, verbose)
         self.start_time = time.monotonic()
         self.trials_save_file = trials_save_file
         self._journal = Journal.open(trials_save_file, trials) if trials_save_file else None
+        asked_like_a_callback = [early_stop_fn] if isinstance(early_stop_fn, Rule) else []
+        self._callbacks = Callbacks([*callbacks, *asked_like_a_callback], trials)
+        self._board = Scoreboard(trials)
+        self._supply = Supply(self.algo, domain, trials, self.base)
+        self._evaluator = self._who_evaluates(executor, trial_timeout)
+        self._asked_to_stop: str | None = None  # by the objective, or by early_stop_fn
         self._stopped = False  # a limit is reached
-        self._exhausted = False  # the algorithm has nothing more to propose
-        self._warned_nan = False
-        self._best = math.inf
-        self._display: Any = Silence()
-        self._done = self._shown = 0  # finished trials, and those that the display knows of
+        self._news = False  # a trial has ended since the last turn
+
+    def _who_evaluates(self, executor: Executor | None, trial_timeout: float | None) -> Evaluator:
         if self.asynchronous:
-            self._publish_domain()
+            return Elsewhere(self)
+        return Serial(self) if executor is None else Parallel(self, executor, trial_timeout)
 
     # ---------------------------------------------------------------- running
 
@@ -143,54 +149,77 @@ class FMinIter:
             Wait until every trial has ended (only matters for asynchronous trials).
         """
         self.trials.refresh()
-        self._stopped = self._exhausted = False
-        self._read_outcomes()
-        self._shown = self._done
-        with self.progress_callback(self._shown, self._expected(N)) as self._display:
+        self._stopped = self._supply.exhausted = False
+        self._asked_to_stop = self._callbacks.stop_reason = None
+        self._board.read()
+        self._board.told = self._board.done
+        shown_as = self.progress_callback(
+            self._board.told, self._board.expected(N, self.max_evals, self.max_new_evals)
+        )
+        with shown_as as self._board.display, turn.move(self.trials, "keeping_alive")():
             try:
+                self._evaluator.open()
+                self._callbacks.call("on_start")
                 self._take_turns(N, block_until_done)
+                self._end(block_until_done)
             except BaseException:  # from the keyboard at any moment: leave trials and file as they should be
+                self.close(kill=True)
                 self._settle()
+                self._callbacks.call("on_end")
                 raise
-            if self.asynchronous and block_until_done:
-                self.block_until_done()
-                self._read_outcomes()
-                self._report()
-        self._display = Silence()
-        # What a limit has kept from being evaluated is cancelled, so that every visible trial is complete.
-        if self._stopped and not self.asynchronous:
-            turn.cancel_queued(self.trials)
+        self._board.display = Silence()
         self._settle()
-
-    def _expected(self, n: int) -> int:
-        """Return how many trials there will be: `max_evals`, or more when points are queued on top of it."""
-        if self.max_evals == sys.maxsize:
-            return self.max_evals
-        return max(self.max_evals, self._shown + self._count(JOB_STATE_NEW) + max(n, 0))
+        self._callbacks.call("on_end")
+        self._heed_callbacks()
 
     def _take_turns(self, n: int, block_until_done: bool) -> None:
         """Queue `n` trials and evaluate what is queued, until done or stopped."""
-        queued = 0
+        demand = Demand(n, self.max_new_evals, self._supply, self.trials)
         while not self._must_stop():
-            queued += self._fill_queue(n - queued)
-            unqueued = not self._exhausted and queued < n
-            if not unqueued and not self._has_work(block_until_done):
+            more = self._fill_queue(demand) and demand.missing > 0
+            if not (more or self._has_work(block_until_done)):
                 return
-            if self.asynchronous:
-                time.sleep(self.poll_interval_secs)
-                self.trials.refresh()
-                self._read_outcomes()
-            else:
-                self.serial_evaluate()
-            self._save()
-            self._report()
+            self._evaluator.turn(more)
+            self._take_note()
+
+    def _take_note(self) -> None:
+        """Bring everything up to date after a turn, and let everybody say whether to go on."""
+        news, self._news = self._news, False
+        if news:
+            self._refresh()
+            self._board.follow()
+        self.save()
+        self._board.show()
+        self._heed_callbacks()
+        if news:
             self._ask_early_stop()
 
     def _has_work(self, block_until_done: bool) -> bool:
         """Whether a queued trial is to be evaluated, or a running one to be waited for."""
-        if self.asynchronous:
-            return block_until_done and self._count([JOB_STATE_NEW, JOB_STATE_RUNNING]) > 0
-        return bool(turn.queued(self.trials))
+        return (block_until_done or not self.asynchronous) and self._evaluator.busy()
+
+    def _end(self, block_until_done: bool) -> None:
+        """Cancel what a limit has kept from being evaluated, and wait for what is under way."""
+        if self._stopped and (
+            self._shared or not self.asynchronous
+        ):  # so that every visible trial is complete
+            turn.cancel_queued(self.trials, self._supply.own if self._shared else None)
+        if block_until_done or not self.asynchronous:
+            self._evaluator.drain()
+        self._refresh()
+        self._board.read()
+        self._board.show()
+        self._heed_callbacks()
+
+    def close(self, kill: bool = False) -> None:
+        """Let go of the executor that evaluates; a later `run` would start it again.
+
+        Parameters
+        ----------
+        kill : bool
+            Stop at once what is under way; it is evaluated again when a search goes on with the trials.
+        """
+        self._evaluator.close(kill)
 
     def exhaust(self) -> FMinIter:
         """Run until there are `max_evals` trials or another reason to stop.
@@ -205,83 +234,58 @@ class FMinIter:
 
     def block_until_done(self) -> None:
         """Wait until no trial is queued or running; evaluate what is queued if nobody else does."""
-        if not self.asynchronous:
+        if self.asynchronous:
+            self._evaluator.drain()
+        else:
             self.serial_evaluate()
-            return
-        while self._count([JOB_STATE_NEW, JOB_STATE_RUNNING]) > 0:
-            time.sleep(self.poll_interval_secs)
-            self.trials.refresh()
 
     def __iter__(self) -> Iterator[Any]:
         return self
 
     def __next__(self) -> Any:
         self.run(1, block_until_done=self.asynchronous)
-        if self._stopped or self._exhausted or len(self.trials) >= self.max_evals:
+        if self._stopped or self._supply.exhausted or len(self.trials) >= self.max_evals:
             raise StopIteration
         return self.trials
 
     # ---------------------------------------------------------------- queue
 
-    def _fill_queue(self, wanted: int) -> int:
-        """Ask the algorithm until the queue is full or `wanted` trials were added; return how many were."""
-        if wanted <= 0 or self._exhausted:
-            return 0
-        room = min(wanted, self._room())
-        added = 0
-        while added < room and not self._exhausted and not self.is_cancelled:
-            inserted = self._ask_algorithm(room - added)
-            if inserted:
-                self._refresh()
-            else:
-                self._exhausted = True
-                self._log_exhausted()
-            added += inserted
-        return added
+    def _fill_queue(self, demand: Demand) -> bool:
+        """Ask the algorithm until the queue is full, or as many were queued as the run needs.
 
-    def _room(self) -> int:
-        """Return how many trials to ask for.
-
-        When they are evaluated here, none before the queue is empty: so the algorithm is asked in the same portions
-        whether or not the run was interrupted, and knows as much as can be known.
+        Returns whether there is anything left to ask for: an algorithm that gives nothing while trials are pending may
+        do so later, and one that gives nothing while none is has nothing more to give.
         """
-        if self.asynchronous:
-            return self.max_queue_len - self._count(JOB_STATE_NEW)
-        return 0 if turn.queued(self.trials) else self.max_queue_len
+        room = min(demand.missing, self._evaluator.room())
+        while room > 0 and not self._supply.exhausted and not self.is_cancelled:
+            tids = self._supply.ask(room)
+            if not tids and self._evaluator.busy():
+                return False
+            if not tids:
+                self._supply.give_up()
+            demand.queued += len(tids)
+            room -= len(tids)
+            self._announce(tids)
+        if surplus := demand.surplus():
+            turn.cancel_queued(self.trials, surplus)
+        return not self._supply.exhausted
+
+    def _announce(self, tids: list[Any]) -> None:
+        """Make inserted trials visible, and tell callbacks of them."""
+        if not tids:
+            return
+        self._refresh()
+        self._board.follow(inserted=len(tids))
+        if self._callbacks.listens_to("on_suggested"):
+            for trial in turn.queued(self.trials):
+                if trial["tid"] in tids:
+                    self._callbacks.call("on_suggested", trial)
+            self._heed_callbacks()
 
     def _refresh(self) -> None:
         """Refresh the trials at a cost that does not grow with the run, if they can."""
         recent = getattr(self.trials, "refresh_recent", None)
         self.trials.refresh() if self.asynchronous or recent is None else recent()
-
-    def _ask_algorithm(self, n: int) -> int:
-        """Ask for `n` trials and insert what is answered; return how many."""
-        tids = list(self.trials.new_trial_ids(n))
-        try:
-            docs = list(self.algo(tids, self.domain, self.trials, seed_for(self.base, tids[0])))
-            if len(docs) > len(tids):
-                raise ValueError(f"the algorithm was given {len(tids)} ids and answered {len(docs)} trials")
-            if docs:
-                self.trials.insert_trial_docs(docs)
-        except BaseException:  # the next seed depends on the next id: an interrupt must not use ids up
-            if hasattr(self.trials, "release_trial_ids"):
-                self.trials.release_trial_ids(tids)
-            raise
-        return len(docs)
-
-    def _log_exhausted(self) -> None:
-        """Say that a finite space is used up, if that is why the algorithm gave nothing."""
-        space = space_of(self.domain)
-        size = space.cardinality()
-        known = len(history_of(self.trials, space).keys)
-        if known >= size:
-            logger.warning(
-                "all %d configurations of the space were evaluated: the run ends"
-                if len(space)
-                else "the space has no parameters, and its %d configuration was evaluated: the run ends",
-                size,
-                extra={"action": "space_exhausted", "configurations": size},
-            )
 
     # ---------------------------------------------------------------- evaluating
 
@@ -293,63 +297,70 @@ class FMinIter:
         N : int
             At most so many; -1 for all. None is begun after the timeout.
         """
-        stored = len(self.trials._dynamic_trials)
-        for done, trial in enumerate(turn.queued(self.trials)):
-            if done == N or (done and self._out_of_time()):
-                break
-            if done:
-                self._save()  # a long queue must not be lost with the process
-            self._evaluate(trial)
-            self._report()
-        self._refresh()
-        if len(self.trials._dynamic_trials) != stored:  # the objective has injected results
-            self._read_outcomes()
-
-    def _evaluate(self, trial: dict[str, Any]) -> None:
-        """Run one trial; what it raises goes on, with everything saved, unless exceptions are caught."""
         try:
-            error = turn.evaluate(self.domain, self.trials, trial)
+            Serial(self).evaluate(N)
         except BaseException:
             self._settle()
             raise
-        if error is None:
-            self._note_result(trial)
-        elif not self.catch_eval_exceptions:
-            self._settle()
+        self._refresh()
+        self._board.follow()
+
+    def ctrl_of(self, trial: dict[str, Any]) -> Ctrl:
+        """Make the Ctrl with which a trial's objective speaks with this run; see `evaluators.Run`."""
+
+        def on_report(step: Any, value: float) -> None:
+            self.reported(trial, step, value)
+
+        def on_stop() -> None:
+            self._asked_to_stop = f"ctrl.stop() in trial {trial['tid']}"
+
+        return Ctrl(
+            self.trials,
+            trial,
+            pruner=getattr(self.domain, "pruner", None),
+            on_report=on_report,
+            on_stop=on_stop,
+        )
+
+    def reported(self, trial: dict[str, Any], step: Any, value: float) -> None:
+        """Tell callbacks of a report."""
+        self._callbacks.call("on_reported", trial, step, value)
+
+    def ended(self, trial: dict[str, Any]) -> None:
+        """Count a trial that has ended, and tell callbacks of it; one that was taken from us has not."""
+        if trial["state"] not in (JOB_STATE_DONE, JOB_STATE_ERROR):
+            return
+        self._news = True
+        better = self._board.note(trial)
+        self._board.show()
+        if self._callbacks.listens_to("on_finished", "on_new_best"):
+            self._refresh()
+            self._callbacks.call("on_finished", trial)
+            if better:
+                self._callbacks.call("on_new_best", trial)
+
+    def failed(self, error: Exception) -> None:
+        """Raise what an objective has raised, unless it is to be caught."""
+        if not (self.catch_eval_exceptions or is_one_of(error, self.catch)):
             raise error
 
     def _settle(self) -> None:
         """Bring trials and save file up to date."""
         self.trials.refresh()
-        self._save(thorough=True)
+        self.save(thorough=True)
 
-    def _read_outcomes(self) -> None:
-        """Count finished trials and find the best loss anew; what `_note_result` keeps up to date."""
-        best = best_ok_loss(self.trials)
-        self._best = math.inf if best is None else best
-        self._done = self._count(JOB_STATE_DONE)
-
-    def _note_result(self, trial: dict[str, Any]) -> None:
-        """Count a finished trial, remember the best loss, and warn of the first NaN."""
-        self._done += 1
-        if trial["result"]["status"] != STATUS_OK:
-            return
-        loss = trial["result"]["loss"]
-        if loss < self._best:
-            self._best = loss
-        if math.isnan(loss) and not self._warned_nan:
-            self._warned_nan = True
-            logger.warning(
-                "trial %s: the loss is NaN; such trials count as failed and are never the best",
-                trial["tid"],
-                extra=turn.event("nan_loss", trial),
+    def save(self, thorough: bool = False) -> None:
+        """Write what changed to the save file; `thorough` looks at all documents, not only at the recent ones."""
+        if self._journal is not None:
+            self._journal.append_changes(
+                self.trials, recent=not (thorough or self.asynchronous or self._shared)
             )
 
-    # ---------------------------------------------------------------- stopping and reporting
+    # ---------------------------------------------------------------- stopping
 
     def _must_stop(self) -> bool:
         """Whether a limit is reached; the reason is logged."""
-        reason = "early_stop_fn" if self._stopped else self._limit_reached()
+        reason = self._asked_to_stop or self._callbacks.stop_reason or self._limit_reached()
         if reason:
             self._stopped = True
             logger.info("the run stops: %s", reason, extra={"action": "run_stop", "reason": reason})
@@ -358,49 +369,41 @@ class FMinIter:
     def _limit_reached(self) -> str | None:
         if self.is_cancelled:
             return "it was cancelled"
-        if self._out_of_time():
+        if self.seconds_left() <= 0:
             return f"timeout of {self.timeout} s"
-        if self.loss_threshold is not None and self._best < self.loss_threshold:
-            return f"best loss {self._best} is below loss_threshold={self.loss_threshold}"
-        return None
+        return passed_threshold(self.loss_threshold, self._board.best, direction_of(self.trials))
 
-    def _out_of_time(self) -> bool:
-        return self.timeout is not None and time.monotonic() - self.start_time >= self.timeout
+    def seconds_left(self) -> float:
+        """Return the seconds until the timeout, infinity without one."""
+        return math.inf if self.timeout is None else self.timeout - (time.monotonic() - self.start_time)
 
-    def _ask_early_stop(self) -> None:
-        if self.early_stop_fn is not None:
-            stop, self.early_stop_args = self.early_stop_fn(self.trials, *self.early_stop_args)
-            self._stopped = self._stopped or bool(stop)
+    @property
+    def stopping(self) -> bool:
+        """Whether a callback or an objective has asked for the end, or a callback has failed."""
+        reasons = (self._asked_to_stop, self._callbacks.stop_reason, self._callbacks.failure)
+        return any(reason is not None for reason in reasons)
 
     @property
     def is_cancelled(self) -> bool:
         """Whether somebody has set `_fmin_cancelled` on the trials."""
         return bool(getattr(self.trials, "_fmin_cancelled", False))
 
-    def _report(self) -> None:
-        """Tell the display of newly finished trials."""
-        if self._done > self._shown:
-            if self._best < math.inf:
-                self._display.postfix = f"best loss: {self._best}"
-            self._display.update(self._done - self._shown)
-            self._shown = self._done
+    def _ask_early_stop(self) -> None:
+        """Ask `early_stop_fn`; a rule is asked as a callback."""
+        if self.early_stop_fn is not None and not isinstance(self.early_stop_fn, Rule):
+            stop, self.early_stop_args = ask_early_stop(self.early_stop_fn, self.trials, self.early_stop_args)
+            self._asked_to_stop = "early_stop_fn" if stop else self._asked_to_stop
 
-    def _count(self, states: Any) -> int:
-        return int(self.trials.count_by_state_unsynced(states))
+    def _heed_callbacks(self) -> None:
+        """Raise what a callback has raised."""
+        if self._callbacks.failure is not None:
+            raise self._callbacks.failure
 
-    def _save(self, thorough: bool = False) -> None:
-        if self._journal is not None:
-            self._journal.append_changes(self.trials, recent=not (thorough or self.asynchronous))
+    # ---------------------------------------------------------------- sharing
 
-    def _publish_domain(self) -> None:
-        """Store the pickled domain with asynchronous trials, where workers find it."""
-        import cloudpickle
-
-        if DOMAIN_ATTACHMENT in self.trials.attachments:
-            logger.warning(
-                "the trials hold an objective already; it is replaced", extra={"action": "domain_replaced"}
-            )
-        self.trials.attachments[DOMAIN_ATTACHMENT] = cloudpickle.dumps(self.domain)
+    @property
+    def _shared(self) -> bool:
+        return bool(getattr(self.trials, "shared", False))
 
 
 FMinIter.__module__ = "hpspace.fmin"  # the public address

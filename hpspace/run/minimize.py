@@ -15,26 +15,31 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hpspace.exceptions import AllTrialsFailed, InvalidPoint, SpaceChanged
-from hpspace.run.arguments import validate_objects
-from hpspace.run.best import Best
+from hpspace.exceptions import SpaceChanged
+from hpspace.prune import pruner_from
+from hpspace.run.arguments import exceptions_from, seed_from, validate_objects, validate_place
+from hpspace.run.best import best_of, config_of_best
 from hpspace.run.bridge import as_suggest
-from hpspace.run.ctrl import Ctrl
+from hpspace.run.callbacks import checked_callbacks
+from hpspace.run.direction import direct
 from hpspace.run.domain import Domain
+from hpspace.run.executors.base import executor_from
 from hpspace.run.loop import FMinIter
 from hpspace.run.objective import KeywordObjective, annotated_space
 from hpspace.run.points import queue_default, queue_points
 from hpspace.run.seeds import Base, base_from
-from hpspace.run.stopping import evaluation_limit, validate_loss_threshold, validate_timeout
+from hpspace.run.stopping import (
+    evaluation_limit,
+    new_evaluations,
+    validate_loss_threshold,
+    validate_timeout,
+)
 from hpspace.run.turn import requeue_interrupted
 from hpspace.space.compiled import CompiledSpace
-from hpspace.trials.bests import why_no_best
+from hpspace.trials.direction import checked_direction
 from hpspace.trials.trials import Trials
 
 logger = logging.getLogger(__name__)
-
-#: Hyperopt's words when there is no best trial; programs look for them.
-NO_TASKS = "There are no evaluation tasks, cannot return argmin of task losses."
 
 
 def fmin(
@@ -58,8 +63,18 @@ def fmin(
     trials_save_file: str = "",
     *,
     revisit: bool = False,
+    direction: str = "minimize",
+    max_new_evals: int | None = None,
+    catch: Any = (),
+    callbacks: Any = None,
+    n_jobs: int = 1,
+    backend: str = "process",
+    executor: Any = None,
+    trial_timeout: float | None = None,
+    pruner: Any = None,
+    seed: Any = None,
 ) -> Any:
-    """Minimise a function over a search space.
+    """Minimise (or maximise) a function over a search space.
 
     Parameters
     ----------
@@ -78,9 +93,11 @@ def fmin(
         Points of `points_to_evaluate` come on top. Failed trials count, trials that raised do not once the call
         has ended.
     timeout : float or None
-        Seconds after which no evaluation is begun; a running one is never interrupted.
+        Seconds after which no evaluation is begun. One that runs in this process is never interrupted; those of
+        child processes are stopped then and marked as cancelled, those of threads and workers are not waited for.
     loss_threshold : float or None
-        Stop when the best loss is below. Only trials with status "ok" count.
+        Stop when the best loss is below; with ``direction="maximize"``, when the best value is above. Only trials
+        with status "ok" count.
     trials : Trials or None
         Where the trials are kept, and those known already. None makes new ones, or loads `trials_save_file`.
     rstate : int, Generator, RandomState, SeedSequence or None
@@ -102,25 +119,51 @@ def fmin(
         from their distributions. All are validated before the first evaluation. Points that `trials` holds
         already are not evaluated again.
     max_queue_len : int
-        How many trials to ask the algorithm for at once.
+        How many trials to ask the algorithm for at once. With several jobs, also how many are proposed ahead.
     show_progressbar : bool or callable
         A callable ``f(initial, total)`` returns a context manager; what that yields has ``update(n)`` and a
         settable ``postfix``.
     early_stop_fn : callable or None
-        ``early_stop_fn(trials, *args)`` returns ``(stop, args)``; called once a turn, first without args.
+        ``early_stop_fn(trials, *args)`` returns ``(stop, args)``, or only whether to stop; called once a turn, first
+        without args. Rules of `hpspace.stop` too.
     trials_save_file : str
         File to which trials are appended as they end. If it exists and `trials` is None, the run in it is
         continued.
     revisit : bool
         Whether a finite space's configuration may be evaluated more than once (a noisy objective). If not, the
         run ends when all were evaluated.
+    direction : {"minimize", "maximize"}
+        What to look for. The trials remember it; their documents hold what is minimised, and everything that people
+        look at is in the direction asked for.
+    max_new_evals : int or None
+        How many trials to add to those in `trials`, at most. With `max_evals` too, whichever is reached first.
+    catch : exception class or tuple of such
+        Exceptions of the objective that end only its trial, as all do with `catch_eval_exceptions`.
+    callbacks : callable, object or list of such
+        Functions ``f(trials, trial)`` called after each trial, or objects with hooks; see `Callback`. Returning True
+        ends the run.
+    n_jobs : int
+        How many trials to evaluate at a time, in child processes; -1 is one for each CPU. With 1 a run with a seed is
+        the same bit by bit; with more, which results are known when a trial is proposed depends on chance.
+    backend : {"process", "thread"}
+        What `n_jobs` makes. Objectives travel to processes by value, lambdas and closures too.
+    executor : object or None
+        Who evaluates instead: a `concurrent.futures.Executor`, a dask `Client`, or an `Executor` of hpspace.
+    trial_timeout : float or None
+        Seconds for one trial. One that takes longer is stopped and counts as an error ("TrialTimeout"); with
+        ``n_jobs=1`` the objective is evaluated in one child process for that. Not with threads, which cannot be
+        stopped.
+    pruner : str, Pruner, callable or None
+        Decides which trials that report intermediate values are ended early; see `hpspace.prune`.
+    seed : object
+        Another name for `rstate`.
 
     Returns
     -------
     Best
         A dict equal to the argmin (label to raw value, a choice's index), with `.config` (what the objective
-        saw), `.loss` and `.trials`. With ``return_argmin=False`` only the configuration, or None if there are no
-        trials at all.
+        saw), `.loss` (also `.value`) and `.trials`. With ``return_argmin=False`` only the configuration, or None
+        if there are no trials at all.
 
     Raises
     ------
@@ -130,6 +173,12 @@ def fmin(
         Everything that is wrong with `points_to_evaluate`.
     AllTrialsFailed
         No trial has status "ok" and a loss that is a number.
+    CallbackError
+        A callback has raised an exception.
+    DirectionMismatch
+        `trials` are of a search in the other direction.
+    UnpicklableObjective
+        The objective cannot be sent to child processes; names what in it cannot.
     TypeError, ValueError, Exception
         For arguments out of range. Exceptions of the objective propagate unchanged.
 
@@ -147,22 +196,33 @@ def fmin(
     (1, 'b', True)
     """
     validate_objects(fn, space, trials, early_stop_fn)
-    limit = evaluation_limit(max_evals)
+    limit, new = evaluation_limit(max_evals), new_evaluations(max_new_evals)
     validate_timeout(timeout)
     validate_loss_threshold(loss_threshold)
+    checked_direction(direction)
+    caught, called = exceptions_from(catch), checked_callbacks(callbacks)
+    place = {"n_jobs": n_jobs, "backend": backend, "executor": executor, "trial_timeout": trial_timeout}
+    elsewhere = executor_from(**place)
+    validate_place(trials, _told(place))
     suggest = as_suggest(algo)
+    rstate = seed_from(rstate, seed)
     base = base_from(rstate)
     if isinstance(space, str) and space == "annotated":
         fn, space = KeywordObjective(fn), annotated_space(fn)
     domain = Domain(fn, space, pass_expr_memo_ctrl=pass_expr_memo_ctrl)
     domain.revisit = revisit
+    domain.pruner = pruner_from(pruner, _resource(domain.space))
     if trials is None:
         trials = _new_or_loaded(trials_save_file)
+    handed_over = allow_trials_fmin and _has_own_fmin(trials)
+    if not handed_over:
+        direct(trials, direction)
     if not getattr(trials, "asynchronous", False) and hasattr(trials, "_dynamic_trials"):
         requeue_interrupted(trials)
     if points_to_evaluate is not None:
         queue_points(trials, domain.space, points_to_evaluate, base)
-    if allow_trials_fmin and _has_own_fmin(trials):
+    if handed_over:
+        ours = {"revisit": revisit, "direction": direction, "max_new_evals": max_new_evals, "catch": catch}
         return trials.fmin(
             fn,
             domain.expr,
@@ -179,10 +239,11 @@ def fmin(
             show_progressbar=show_progressbar,
             early_stop_fn=early_stop_fn,
             trials_save_file=trials_save_file,
-            **({"revisit": True} if revisit else {}),  # a class written for Hyperopt does not know it
+            **_told({**ours, "callbacks": callbacks, "pruner": pruner, **place}),
         )
-    _prepare(trials, domain, base, limit)
-    _say_what_limits(trials, domain, limit, [timeout, loss_threshold, early_stop_fn])
+    nothing = 0 in (limit, new)
+    _prepare(trials, domain, base, nothing)
+    _say_what_limits(trials, domain, limit, [new, timeout, loss_threshold, early_stop_fn, callbacks])
     iteration = FMinIter(
         suggest,
         domain,
@@ -196,10 +257,18 @@ def fmin(
         show_progressbar=show_progressbar,
         early_stop_fn=early_stop_fn,
         trials_save_file=trials_save_file,
+        max_new_evals=new,
+        catch=caught,
+        callbacks=called,
+        executor=elsewhere,
+        trial_timeout=trial_timeout,
     )
     iteration.catch_eval_exceptions = catch_eval_exceptions
-    iteration.exhaust()
-    return best_of(trials, domain) if return_argmin else _config_of_best(trials, domain)
+    try:
+        iteration.exhaust()
+    finally:
+        iteration.close()
+    return best_of(trials, domain) if return_argmin else config_of_best(trials, domain)
 
 
 fmin.__module__ = "hpspace"  # where users find it; `hpspace.fmin` is this function, not its module
@@ -216,14 +285,29 @@ def _new_or_loaded(path: str) -> Trials:
     return Trials.load(path) if path and Path(path).exists() and Path(path).stat().st_size else Trials()
 
 
+def _told(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return those of fmin's own arguments that differ from their defaults: a class written for Hyperopt knows none."""
+    defaults = fmin.__kwdefaults__ or {}
+    return {name: value for name, value in arguments.items() if value is not defaults[name]}
+
+
+def _resource(space: CompiledSpace) -> tuple[float, float, int] | None:
+    """Return what pruners want to know of the resource that a space declares."""
+    declared = space.fidelity
+    return None if declared is None else (declared.low, declared.high, declared.eta)
+
+
 def _has_own_fmin(trials: Any) -> bool:
     """Whether the trials' class runs a search in its own way."""
     own = getattr(type(trials), "fmin", None)
     return own is not None and own is not Trials.fmin
 
 
-def _prepare(trials: Any, domain: Domain, base: Base, limit: int) -> None:
-    """Compare the stored space, remember the new one, and queue the declared defaults in a fresh experiment."""
+def _prepare(trials: Any, domain: Domain, base: Base, nothing: bool) -> None:
+    """Compare the stored space, remember the new one, and queue the declared defaults in a fresh experiment.
+
+    With `nothing` the run is to add no trial at all.
+    """
     changes = _space_changes(trials, domain.space)
     if changes:
         text = "\n".join(f"  - {change}" for change in changes)
@@ -232,7 +316,7 @@ def _prepare(trials: Any, domain: Domain, base: Base, limit: int) -> None:
         )
     if hasattr(trials, "remember_space"):
         trials.remember_space(domain.space)
-    if limit > 0 and not trials._dynamic_trials:
+    if not nothing and not trials._dynamic_trials:
         queue_default(trials, domain.space, base)
         trials.refresh()
 
@@ -263,52 +347,7 @@ def _say_what_limits(trials: Any, domain: Domain, limit: int, others: list[Any])
     endless = domain.revisit or domain.space.cardinality() == math.inf
     if limit == sys.maxsize and endless and all(other is None for other in others):
         logger.warning(
-            "max_evals, timeout, loss_threshold and early_stop_fn are all None: nothing ends this run",
+            "max_evals, max_new_evals, timeout, loss_threshold, early_stop_fn and callbacks are all None: nothing "
+            "ends this run",
             extra={"action": "no_limit"},
         )
-
-
-# -------------------------------------------------------------------- after the run
-
-
-def best_of(trials: Any, domain: Domain) -> Best:
-    """Return the best point of finished trials.
-
-    Parameters
-    ----------
-    trials : Trials
-        Where to look.
-    domain : Domain
-        Turns the point into a configuration.
-
-    Returns
-    -------
-    Best
-        Its `config` is None if the best trial is of another space, and its point is none of this one.
-
-    Raises
-    ------
-    AllTrialsFailed
-        If there is no best trial; says how many there are of each kind and how the last one failed.
-    """
-    try:
-        argmin, best = trials.argmin, trials.best_trial
-    except AllTrialsFailed:
-        raise AllTrialsFailed(f"{NO_TASKS} {why_no_best(trials._dynamic_trials)}") from None
-    try:
-        config = _config_at(argmin, trials, best, domain)
-    except (InvalidPoint, LookupError, TypeError, ValueError):  # what a point of another space may lead to
-        config = None
-    return Best(argmin, config=config, loss=best["result"]["loss"], trials=trials)
-
-
-def _config_of_best(trials: Any, domain: Domain) -> Any:
-    """Return the best configuration; None when there are no trials."""
-    if len(trials) == 0:
-        return None
-    best = best_of(trials, domain)
-    return _config_at(best, trials, trials.best_trial, domain)
-
-
-def _config_at(argmin: Any, trials: Any, trial: Any, domain: Domain) -> Any:
-    return domain.evaluate_async(argmin, Ctrl(trials, current_trial=trial))[1]

@@ -1,8 +1,9 @@
 """When a run ends: ready-made functions for `early_stop_fn`, and the checks of fmin's limits.
 
 The contract of a stop function is Hyperopt's: ``early_stop_fn(trials, *args)`` returns ``(stop, args)``; it is
-called once a turn of the loop, the first time without args, afterwards with the args that it returned last. A
-function here keeps no state of its own, so it can be pickled and reused by several runs.
+called once a turn of the loop in which a trial has ended, the first time without args, afterwards with the args that it
+returned last. A plain bool is an answer too. A function here keeps no state of its own, so it can be pickled and reused
+by several runs. Rules that can be joined, and are callbacks as well, are in `run.rules`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ import numbers
 import sys
 from typing import Any
 
+import numpy as np
+
 from hpspace.trials.bests import best_of, loss_of
+from hpspace.trials.direction import MAXIMIZE, measure, shown
 
 
 def no_progress_loss(iteration_stop_count: int = 20, percent_increase: float = 0.0) -> Any:
@@ -43,6 +47,11 @@ def no_progress_loss(iteration_stop_count: int = 20, percent_increase: float = 0
     )
 
 
+def is_no_progress(function: Any) -> bool:
+    """Whether a function was made by `no_progress_loss`, and so keeps to the protocol of `early_stop_fn` only."""
+    return isinstance(function, functools.partial) and function.func is _no_progress
+
+
 def _no_progress(
     trials: Any, best_loss: float | None = None, stale: int = 0, *, stop_count: int, percent: float
 ) -> tuple[bool, list[Any]]:
@@ -53,6 +62,54 @@ def _no_progress(
     if current is not None and (best_loss is None or current < best_loss - abs(best_loss) * percent / 100.0):
         return False, [current, 0]
     return stale + 1 >= stop_count, [best_loss, stale + 1]
+
+
+def ask_early_stop(function: Any, trials: Any, args: list[Any]) -> tuple[bool, list[Any]]:
+    """Ask an `early_stop_fn` whether to stop.
+
+    Parameters
+    ----------
+    function : callable
+        As the user gave it.
+    trials : Trials
+        What it is asked about.
+    args : list
+        What it returned last.
+
+    Returns
+    -------
+    stop : bool
+    args : list
+        For the next time; `args` itself if the function answers by a bool alone.
+    """
+    answer = function(trials, *args)
+    if isinstance(answer, (bool, np.bool_)):
+        return bool(answer), args
+    stop, args = answer
+    return bool(stop), args
+
+
+def passed_threshold(loss_threshold: float | None, best: float, direction: str) -> str | None:
+    """Say that the best loss has passed fmin's `loss_threshold`, None if it has not.
+
+    Parameters
+    ----------
+    loss_threshold : float or None
+        In the direction asked for.
+    best : float
+        The lowest loss as it is stored.
+    direction : str
+        Of the search.
+
+    Examples
+    --------
+    >>> passed_threshold(0.9, -0.95, "maximize")
+    'best value 0.95 is above loss_threshold=0.9'
+    """
+    if loss_threshold is None or not best < shown(loss_threshold, direction):
+        return None
+    side = "above" if direction == MAXIMIZE else "below"
+    return f"best {measure(direction)} {shown(best, direction)} is {side} loss_threshold={loss_threshold}"
 
 
 def validate_timeout(timeout: Any) -> None:
@@ -109,6 +166,21 @@ def evaluation_limit(max_evals: Any) -> int:
     if not _is_number(max_evals) or max_evals < 0 or max_evals != int(max_evals):
         raise ValueError(f"max_evals={max_evals!r}: pass a whole number >= 0, or None for no limit")
     return int(max_evals)
+
+
+def new_evaluations(max_new_evals: Any) -> int | None:
+    """Check fmin's `max_new_evals` and return it as an int, None for no limit.
+
+    Raises
+    ------
+    ValueError
+        If it is negative or no whole number.
+    """
+    if max_new_evals is None:
+        return None
+    if not _is_number(max_new_evals) or max_new_evals < 0 or max_new_evals != int(max_new_evals):
+        raise ValueError(f"max_new_evals={max_new_evals!r}: pass a whole number >= 0, or None for no limit")
+    return int(max_new_evals)
 
 
 def _is_number(value: Any) -> bool:

@@ -1,41 +1,70 @@
-"""What happens to one trial's document while it is evaluated here, and to those that wait.
+"""What happens to one trial's document while it is evaluated, and to those that wait.
 
 A trial's way::
 
-    NEW ──► RUNNING ──► DONE     the objective returned a result
-                   ├──► ERROR    it raised: misc["error"] and misc["traceback"] say what
+    NEW ──► RUNNING ──► DONE     the objective returned a result, or the trial was pruned
+       claim       ├──► ERROR    it raised, died or took too long: misc["error"] and misc["traceback"] say what
                    └──► CANCEL   it was interrupted, as from the keyboard
+
+Every step is a move of the trials (`hpspace.trials.moves`), and may be refused where several processes share a store:
+then the trial is somebody else's, and nothing is lost. Trials of classes that know no moves get those of memory.
 
 A trial that was interrupted from the keyboard, or was running when its process was killed, is put back into the queue
 when a search goes on (`requeue_interrupted`). One that ended its process by itself (SystemExit) is not.
 
-Each function leaves the document consistent, whatever is raised. Called by `run.loop`; refreshing the trials and
-saving them is the loop's business.
+Each function leaves the document consistent, whatever is raised. Called by `run.evaluators`, `run.loop` and
+`run.asktell`; refreshing the trials and saving them is the loop's business.
 """
 
 from __future__ import annotations
 
+import functools
 import logging
 import traceback
+from collections.abc import Callable
 from typing import Any
 
-from hpspace.run.clock import coarse_utcnow
-from hpspace.run.ctrl import Ctrl
+from hpspace.exceptions import TrialPruned
+from hpspace.run.direction import direction_of, stored
+from hpspace.run.reporting import PRUNE_REASON, pruned_result
+from hpspace.trials.curves import REPORTS
 from hpspace.trials.document import (
     JOB_STATE_CANCEL,
     JOB_STATE_DONE,
     JOB_STATE_ERROR,
     JOB_STATE_NEW,
     JOB_STATE_RUNNING,
-    STATUS_NEW,
     spec_from_misc,
 )
+from hpspace.trials.moves import MovingTrials
 
 logger = logging.getLogger(__name__)
 
 
 #: Key of a document's misc: the trial was interrupted from the keyboard and waits to be evaluated again.
 INTERRUPTED = "interrupted"
+
+
+def move(trials: Any, name: str) -> Callable[..., Any]:
+    """Return a move of trials: their own, or that of memory for a class that has none.
+
+    Parameters
+    ----------
+    trials : Trials
+        Of any class.
+    name : str
+        A method of `MovingTrials`.
+
+    Returns
+    -------
+    callable
+        Bound to the trials.
+    """
+    own: Callable[..., Any] | None = getattr(trials, name, None)
+    return functools.partial(getattr(MovingTrials, name), trials) if own is None else own
+
+
+# -------------------------------------------------------------------- those that wait
 
 
 def queued(trials: Any) -> list[dict[str, Any]]:
@@ -59,29 +88,28 @@ def queued(trials: Any) -> list[dict[str, Any]]:
     ]
 
 
-def cancel_queued(trials: Any) -> int:
-    """Cancel the documents in state NEW.
+def cancel_queued(trials: Any, only: set[Any] | None = None) -> int:
+    """Cancel documents in state NEW.
 
     Parameters
     ----------
     trials : Trials
         Whose.
+    only : set, optional
+        Ids of those to cancel; by default all.
 
     Returns
     -------
     int
-        How many there were.
+        How many were cancelled.
     """
-    queue = queued(trials)
-    for doc in queue:
-        _move(doc, JOB_STATE_CANCEL)
-    if queue:
+    queue = [doc for doc in queued(trials) if only is None or doc["tid"] in only]
+    cancelled = sum(bool(move(trials, "cancel")(doc)) for doc in queue)
+    if cancelled:
         logger.info(
-            "%d queued trials were cancelled",
-            len(queue),
-            extra={"action": "queue_cancelled", "n": len(queue)},
+            "%d queued trials were cancelled", cancelled, extra={"action": "queue_cancelled", "n": cancelled}
         )
-    return len(queue)
+    return cancelled
 
 
 def requeue_interrupted(trials: Any) -> int:
@@ -90,7 +118,8 @@ def requeue_interrupted(trials: Any) -> int:
     Parameters
     ----------
     trials : Trials
-        Whose, before a search in this process; workers' trials are their own business.
+        Whose, before a search in this process; workers' trials are their own business, and so are those that are
+        running in a store that others share.
 
     Returns
     -------
@@ -99,25 +128,21 @@ def requeue_interrupted(trials: Any) -> int:
     """
     busy = getattr(trials, "_in_hand", ())  # an objective may search with the trials that it is one of
     exp_key = getattr(trials, "_exp_key", None)
+    shared = getattr(trials, "shared", False)
     cut_off = [
         doc
         for doc in trials._dynamic_trials
         if (doc["state"] == JOB_STATE_CANCEL and doc["misc"].get(INTERRUPTED))
-        or (doc["state"] == JOB_STATE_RUNNING and doc["tid"] not in busy)
+        or (doc["state"] == JOB_STATE_RUNNING and doc["tid"] not in busy and not shared)
         if exp_key is None or doc["exp_key"] == exp_key
     ]
-    for doc in cut_off:
-        doc["misc"].pop(INTERRUPTED, None)
-        doc["result"] = {"status": STATUS_NEW}
-        _move(doc, JOB_STATE_NEW)
-    if cut_off:
+    again = sum(bool(move(trials, "requeue")(doc)) for doc in cut_off)
+    if again:
         trials.refresh()
         logger.info(
-            "%d interrupted trials are evaluated again",
-            len(cut_off),
-            extra={"action": "requeued", "n": len(cut_off)},
+            "%d interrupted trials are evaluated again", again, extra={"action": "requeued", "n": again}
         )
-    return len(cut_off)
+    return again
 
 
 def _unsettled(trials: Any) -> list[dict[str, Any]]:
@@ -126,57 +151,157 @@ def _unsettled(trials: Any) -> list[dict[str, Any]]:
     return docs
 
 
-def evaluate(domain: Any, trials: Any, trial: dict[str, Any]) -> Exception | None:
-    """Evaluate one trial and store in its document how it ended.
+# -------------------------------------------------------------------- one that is evaluated
+
+
+def claim(trials: Any, trial: dict[str, Any]) -> bool:
+    """Take a queued trial in order to evaluate it in this process.
+
+    Parameters
+    ----------
+    trials : Trials
+        Where the document is.
+    trial : dict
+        The document, as far as is known in state NEW.
+
+    Returns
+    -------
+    bool
+        False: somebody else was faster, and the trials were refreshed. Whatever is raised, `let_go` has to follow.
+    """
+    _in_hand(trials).add(trial["tid"])
+    if move(trials, "claim")(trial):
+        return True
+    let_go(trials, trial)
+    trials.refresh()
+    return False
+
+
+def let_go(trials: Any, trial: dict[str, Any]) -> None:
+    """Note that this process does not evaluate a trial any more."""
+    _in_hand(trials).discard(trial["tid"])
+
+
+def _in_hand(trials: Any) -> set[Any]:
+    """Return the ids of the trials that this process evaluates; a set that nobody keeps for foreign classes."""
+    ids: set[Any] = getattr(trials, "_in_hand", set())
+    return ids
+
+
+def evaluate(domain: Any, trials: Any, trial: dict[str, Any], ctrl: Any) -> Exception | None:
+    """Evaluate a claimed trial in this process, and store how it ended.
 
     Parameters
     ----------
     domain : Domain
         The objective.
     trials : Trials
-        For the objective's Ctrl.
+        Where the document is.
     trial : dict
-        The document, in state NEW.
+        The document, in state RUNNING.
+    ctrl : Ctrl
+        For the objective.
 
     Returns
     -------
     Exception or None
-        What the objective raised.
+        What the objective raised; None also for a trial that was pruned.
 
     Raises
     ------
     BaseException
         KeyboardInterrupt and its kind propagate, after the trial was cancelled.
     """
-    busy: set[Any] = getattr(trials, "_in_hand", set())
     try:
-        busy.add(trial["tid"])
-        _move(trial, JOB_STATE_RUNNING)
-        trial["book_time"] = trial["refresh_time"]
-        result = domain.evaluate(spec_from_misc(trial["misc"]), Ctrl(trials, current_trial=trial))
-    except Exception as error:  # noqa: BLE001 - whatever a user's function raises is this trial's outcome
-        trial["misc"]["error"] = (str(type(error)), _text(error))
-        trial["misc"]["traceback"] = traceback.format_exc()
-        _move(trial, JOB_STATE_ERROR)
-        kind = type(error).__name__
-        logger.error(
-            "trial %s raised %s: %s", trial["tid"], kind, _text(error), extra=event("trial_error", trial)
-        )
-        return error
-    except BaseException as interrupt:
-        if isinstance(interrupt, KeyboardInterrupt):
-            trial["misc"][INTERRUPTED] = True
-        _move(trial, JOB_STATE_CANCEL)
-        logger.warning("trial %s was interrupted", trial["tid"], extra=event("trial_cancelled", trial))
+        error, conclude = _evaluated(domain, trials, trial, ctrl)
+        conclude()
+    except (KeyboardInterrupt, SystemExit, GeneratorExit) as leaving:
+        interrupt(trials, trial, again=isinstance(leaving, KeyboardInterrupt))
         raise
-    finally:
-        busy.discard(trial["tid"])
-    trial["result"] = result
-    _move(trial, JOB_STATE_DONE)
+    return error
+
+
+def _evaluated(
+    domain: Any, trials: Any, trial: dict[str, Any], ctrl: Any
+) -> tuple[Exception | None, Callable[[], None]]:
+    """Run the objective; return what it raised, and the function that stores how the trial ended."""
+    try:
+        result = domain.evaluate(spec_from_misc(trial["misc"]), ctrl)
+        kept = stored(result, direction_of(trials), trial["tid"])
+    except TrialPruned as pruned:
+        return None, functools.partial(prune, trials, trial, pruned.reason)
+    except Exception as error:  # noqa: BLE001 - whatever a user's function raises is this trial's outcome
+        where = traceback.format_exc()
+        return error, functools.partial(fail, trials, trial, str(type(error)), _text(error), where)
+    return None, functools.partial(finish, trials, trial, kept)
+
+
+def finish(trials: Any, trial: dict[str, Any], result: dict[str, Any]) -> None:
+    """Store the result of a trial.
+
+    Parameters
+    ----------
+    trials : Trials
+        Where the document is.
+    trial : dict
+        The document, in state RUNNING.
+    result : dict
+        As `direction.stored` gives it.
+    """
+    move(trials, "conclude")(trial, JOB_STATE_DONE, result=result, misc=_said(trial))
     logger.debug(
         "trial %s finished: loss %s", trial["tid"], result.get("loss"), extra=event("trial_done", trial)
     )
-    return None
+
+
+def prune(trials: Any, trial: dict[str, Any], reason: str) -> None:
+    """Store that a trial was ended early, and why; the other parameters as of `finish`."""
+    result = pruned_result(trial, reason)
+    move(trials, "conclude")(trial, JOB_STATE_DONE, result=result, misc=_said(trial))
+    logger.debug("trial %s was pruned: %s", trial["tid"], reason, extra=event("trial_pruned", trial))
+
+
+def fail(trials: Any, trial: dict[str, Any], kind: str, message: str, where: str | None = None) -> None:
+    """Store that a trial ended without a result.
+
+    Parameters
+    ----------
+    trials, trial
+        As of `finish`.
+    kind, message : str
+        What happened: text of an exception's type, and its message.
+    where : str, optional
+        Traceback.
+    """
+    error = (kind, message)
+    move(trials, "conclude")(trial, JOB_STATE_ERROR, error=error, traceback=where, misc=_said(trial))
+    logger.error("trial %s: %s: %s", trial["tid"], _short(kind), message, extra=event("trial_error", trial))
+
+
+def interrupt(trials: Any, trial: dict[str, Any], again: bool) -> None:
+    """Store that a trial was stopped from outside.
+
+    Parameters
+    ----------
+    trials, trial
+        As of `finish`.
+    again : bool
+        Whether to evaluate it again when a search goes on with the trials. In a store that others share it goes back
+        into the queue at once.
+    """
+    if trial["state"] != JOB_STATE_RUNNING:
+        return  # it has ended just before
+    if again and getattr(trials, "shared", False):
+        move(trials, "requeue")(trial)
+    else:
+        mark = {INTERRUPTED: True} if again else {}
+        move(trials, "conclude")(trial, JOB_STATE_CANCEL, misc={**_said(trial), **mark})
+    logger.warning("trial %s was interrupted", trial["tid"], extra=event("trial_cancelled", trial))
+
+
+def _said(trial: dict[str, Any]) -> dict[str, Any]:
+    """Return what the objective has said while it ran, which a store may not have been told of yet."""
+    return {key: trial["misc"][key] for key in (REPORTS, PRUNE_REASON) if key in trial["misc"]}
 
 
 def _text(error: Exception) -> str:
@@ -186,12 +311,11 @@ def _text(error: Exception) -> str:
         return "(its message cannot be shown)"
 
 
+def _short(kind: str) -> str:
+    """Return the bare name in the text of a type: ``<class 'a.B'>`` is B."""
+    return kind.removeprefix("<class '").removesuffix("'>").rpartition(".")[2]
+
+
 def event(action: str, trial: dict[str, Any]) -> dict[str, Any]:
     """Return what a log record says of a trial."""
     return {"action": action, "tid": trial["tid"]}
-
-
-def _move(trial: dict[str, Any], state: int) -> None:
-    """Put a trial into a state, now."""
-    trial["state"] = state
-    trial["refresh_time"] = coarse_utcnow()

@@ -1,0 +1,113 @@
+"""Evaluation by others: workers that share the trials, wherever they are.
+
+The run keeps their queue full and looks what has ended. What a worker raises is a document in state ERROR; it never
+ends the run.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import Any
+
+from hpspace.run import turn
+from hpspace.run.direction import direction_of
+from hpspace.run.domain import DOMAIN_ATTACHMENT
+from hpspace.run.evaluators import Run
+from hpspace.trials.changes import FINAL
+from hpspace.trials.curves import REPORTS
+from hpspace.trials.direction import shown
+from hpspace.trials.document import JOB_STATE_NEW, JOB_STATE_RUNNING
+
+logger = logging.getLogger(__name__)
+
+
+class Elsewhere:
+    """Lets others evaluate: workers that share the trials. Keeps their queue full and looks what has ended.
+
+    Parameters
+    ----------
+    run : Run
+        The loop.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._known: set[Any] = set()  # ids of the trials whose end was announced, or came before this run
+        self._heard: dict[Any, int] = {}  # id to the number of reports that were announced
+        self._publish_domain()
+
+    def open(self) -> None:
+        """Note what has ended before this run."""
+        for trial in self._documents():
+            self._heard[trial["tid"]] = len(trial["misc"].get(REPORTS) or ())
+            if trial["state"] in FINAL:
+                self._known.add(trial["tid"])
+
+    def room(self) -> int:
+        """Return how many trials to ask for: one for each live worker shall wait, and at least `max_queue_len`."""
+        count = getattr(self._run.trials, "live_workers", None)
+        workers = int(count()) if count is not None else 0
+        return max(self._run.max_queue_len, workers) - self._count(JOB_STATE_NEW)
+
+    def busy(self) -> bool:
+        """Whether trials are queued or running."""
+        return self._count([JOB_STATE_NEW, JOB_STATE_RUNNING]) > 0
+
+    def turn(self, more: bool = False) -> None:
+        """Wait until something may have changed, and look."""
+        seconds = max(0.0, min(self._run.poll_interval_secs, self._run.seconds_left()))
+        turn.move(self._run.trials, "wait")(seconds)
+        self.look()
+
+    def look(self) -> None:
+        """Announce what has happened since the last look."""
+        self._run.trials.refresh()
+        for trial in self._documents():
+            if trial["tid"] in self._known:
+                continue
+            self._announce_reports(trial)
+            if trial["state"] in FINAL:
+                self._known.add(trial["tid"])
+                self._run.ended(trial)
+
+    def _announce_reports(self, trial: dict[str, Any]) -> None:
+        reports = trial["misc"].get(REPORTS) or ()
+        for step, value in reports[self._heard.get(trial["tid"], 0) :]:
+            self._run.reported(trial, step, shown(value, direction_of(self._run.trials)))
+        self._heard[trial["tid"]] = len(reports)
+
+    def drain(self) -> None:
+        """Wait for what is queued or running, until the run's timeout; the rest goes on without this run."""
+        while self.busy() and self._run.seconds_left() > 0:
+            self.turn()
+        left = self._count([JOB_STATE_NEW, JOB_STATE_RUNNING])
+        if left and math.isfinite(self._run.seconds_left()):
+            logger.warning(
+                "the timeout is over: %d trials are still with their workers, and end up in the trials",
+                left,
+                extra={"action": "left_with_workers", "n": left},
+            )
+
+    def close(self, kill: bool = False) -> None:
+        """Nothing here is ours."""
+
+    def _documents(self) -> list[dict[str, Any]]:
+        trials = self._run.trials
+        docs: list[dict[str, Any]]
+        docs = trials.documents() if hasattr(trials, "documents") else trials._dynamic_trials
+        return docs
+
+    def _count(self, states: Any) -> int:
+        return int(self._run.trials.count_by_state_unsynced(states))
+
+    def _publish_domain(self) -> None:
+        """Store the pickled domain with the trials, where workers find it."""
+        import cloudpickle
+
+        attachments = self._run.trials.attachments
+        if DOMAIN_ATTACHMENT in attachments:
+            logger.warning(
+                "the trials hold an objective already; it is replaced", extra={"action": "domain_replaced"}
+            )
+        attachments[DOMAIN_ATTACHMENT] = cloudpickle.dumps(self._run.domain)
