@@ -37,6 +37,10 @@ class Job:
     timeout: float | None = None
     #: For executors that are not interactive: the attachments that the trial has already, which its objective may read.
     attachments: Mapping[str, Any] = field(default_factory=dict)
+    #: What the search looks for, for `ctrl.direction`.
+    direction: str = "minimize"
+    #: What the trial is given of the declared resource, for `ctrl.resource`.
+    resource: int | float | None = None
 
 
 @dataclass(frozen=True)
@@ -191,9 +195,9 @@ def answer(call: Called, ctrl: Any) -> None:
     Parameters
     ----------
     call : Called
-        The event. Names: "report", "should_prune", "checkpoint", "stop", "inject_results", "log" call the method;
-        "get" reads an attribute; "attachments.get", "attachments.set", "attachments.del", "attachments.iter" use
-        `ctrl.attachments`.
+        The event. Names: "report", "should_prune", "report_or_prune", "checkpoint", "stop", "inject_results" call the
+        method; "log" the method of its first argument; "attachments.get", "attachments.set", "attachments.del",
+        "attachments.iter" use `ctrl.attachments`.
     ctrl : Ctrl
         The real one, of the trial `call.tid`.
 
@@ -211,11 +215,9 @@ def answer(call: Called, ctrl: Any) -> None:
 def _perform(ctrl: Any, name: str, args: tuple[Any, ...]) -> Any:
     if name in _ON_ATTACHMENTS:
         return _ON_ATTACHMENTS[name](ctrl.attachments, *args)
-    if name == "get":
-        return getattr(ctrl, args[0])
     if name == "log":
-        level, text, values = args
-        return getattr(ctrl, level)(text, *values)
+        level, text = args
+        return getattr(ctrl, level)("%s", text)
     return getattr(ctrl, name)(*args)
 
 

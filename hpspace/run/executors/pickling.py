@@ -7,6 +7,7 @@ anything runs: ``fn.__closure__['lock']`` says more than "cannot pickle '_thread
 
 from __future__ import annotations
 
+import copy
 import functools
 import types
 from collections.abc import Iterator, Mapping
@@ -23,7 +24,7 @@ _EMPTY_CELL = types.CellType()
 
 
 def pickled_domain(domain: Any) -> bytes:
-    """Pickle a domain by value.
+    """Pickle a domain by value, without its pruner: the driver answers what objectives ask.
 
     Parameters
     ----------
@@ -54,6 +55,8 @@ def pickled_domain(domain: Any) -> bytes:
     """
     import cloudpickle
 
+    domain = copy.copy(domain)
+    domain.pruner = None
     try:
         data: bytes = cloudpickle.dumps(domain)
     except Exception as error:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequenc
 from typing import Any
 
 from hpspace.run.executors.base import Job
+from hpspace.run.reporting import checked_report
 from hpspace.trials.document import JOB_STATE_RUNNING, STATUS_NEW
 
 Ask = Callable[..., Any]
@@ -38,6 +39,7 @@ class RemoteCtrl:
 
     def __init__(self, ask: Ask, job: Job) -> None:
         self._ask = ask
+        self._job = job
         self.current_trial: dict[str, Any] = {
             "tid": job.tid,
             "misc": copy.deepcopy(job.misc),
@@ -45,17 +47,17 @@ class RemoteCtrl:
             "result": {"status": STATUS_NEW},
         }
 
-    def report(self, value: float, step: float | None = None) -> None:
+    def report(self, value: float, step: int | None = None) -> None:
         """Report an intermediate value; as `Ctrl.report`."""
-        self._ask("report", value, step)
+        self._ask("report", *checked_report(value, step, self._job.tid))
 
     def should_prune(self) -> bool:
         """Ask whether the trial should end early; as `Ctrl.should_prune`."""
         return bool(self._ask("should_prune"))
 
-    def report_or_prune(self, value: float, step: float | None = None) -> None:
+    def report_or_prune(self, value: float, step: int | None = None) -> None:
         """Report a value, and raise TrialPruned if the trial should end; as `Ctrl.report_or_prune`."""
-        self._ask("report_or_prune", value, step)
+        self._ask("report_or_prune", *checked_report(value, step, self._job.tid))
 
     def checkpoint(self, result: dict[str, Any] | None = None) -> None:
         """Store a partial result in the trial; as `Ctrl.checkpoint`."""
@@ -81,9 +83,14 @@ class RemoteCtrl:
         return RemoteAttachments(self._ask)
 
     @property
-    def direction(self) -> Any:
-        """Whether the run minimises or maximises."""
-        return self._ask("get", "direction")
+    def direction(self) -> str:
+        """What the search looks for, "minimize" or "maximize"."""
+        return self._job.direction
+
+    @property
+    def resource(self) -> int | float | None:
+        """What the trial is given of the resource that the space declares; as `Ctrl.resource`."""
+        return self._job.resource
 
     @property
     def trials(self) -> Any:
