@@ -50,7 +50,29 @@ OPTIONS: dict[str, Any] = {
 
 #: Codes of MongoDB's errors: with a server that goes away or becomes secondary, a cursor of the one before, ...
 _AWAY = frozenset(
-    {6, 7, 43, 64, 89, 91, 112, 133, 134, 189, 202, 237, 262, 317, 9001, 10058, 10107, 11600, 11602, 13435, 13436}
+    {
+        6,
+        7,
+        43,
+        64,
+        89,
+        91,
+        112,
+        133,
+        134,
+        189,
+        202,
+        237,
+        262,
+        317,
+        9001,
+        10058,
+        10107,
+        11600,
+        11602,
+        13435,
+        13436,
+    }
 )
 #: ... with a user, and with a full disk.
 _WRONG_USER, _NO_RIGHT, _DISK_FULL = frozenset({18, 8000}), frozenset({13, 33}), frozenset({14031})
@@ -75,6 +97,7 @@ class Link:
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._away_since: float | None = None
+        self._standalone: bool | None = None
 
     @property
     def client(self) -> MongoClient[Document]:
@@ -91,6 +114,14 @@ class Link:
     def database(self) -> Database[Document]:
         """The database."""
         return self.client[self.url.database]
+
+    @property
+    def standalone(self) -> bool:
+        """Whether it is a single server, which streams no changes."""
+        if self._standalone is None:
+            hello = self.client.admin.command("hello")
+            self._standalone = "setName" not in hello and hello.get("msg") != "isdbgrid"
+        return self._standalone
 
     def open(self, timeout: float = FIRST_CONTACT) -> None:
         """Make the first contact.
@@ -141,26 +172,32 @@ class Link:
         StoreRefused, StoreFull
             The server refuses.
         """
-        from pymongo.errors import PyMongoError
-
         started = time.monotonic()
         for pause in pauses():
-            try:
-                result = operation()
-            except PyMongoError as error:
-                if not is_away(error):
-                    explained = self._explained(error)
-                    if explained is None:
-                        raise
-                    raise explained from None
-                self._note_away(error)
-                left = started + self.patience - time.monotonic()
-                if left <= 0 or self._closed.wait(min(pause, left)):
-                    raise self._unavailable(error) from None
-            else:
-                self._note_answer()
+            error, result = self._tried(operation)
+            if error is None:
                 return result
+            left = started + self.patience - time.monotonic()
+            if left <= 0 or self._closed.wait(min(pause, left)):
+                raise self._unavailable(error)
         raise AssertionError("the pauses never end")
+
+    def _tried(self, operation: Callable[[], R]) -> tuple[None, R] | tuple[Exception, None]:
+        """Do something with the server; return the error if it is away."""
+        from pymongo.errors import PyMongoError
+
+        try:
+            result = operation()
+        except PyMongoError as error:
+            if is_away(error):
+                self._note_away(error)
+                return error, None
+            explained = self._explained(error)
+            if explained is None:
+                raise
+            raise explained from None
+        self._note_answer()
+        return None, result
 
     def _note_away(self, error: Exception) -> None:
         with self._lock:
@@ -184,8 +221,8 @@ class Link:
     def _unavailable(self, error: Exception) -> StoreUnavailable:
         hosts = ", ".join(self.url.hosts)
         return StoreUnavailable(
-            f"no MongoDB that can be written to answers at {hosts} ({reason(error)}); check that it runs, that host and "
-            f"port are right, and that no firewall is between (address: {self.url.shown})"
+            f"no MongoDB that can be written to answers at {hosts} ({reason(error)}); check that it runs, that host "
+            f"and port are right, and that no firewall is between (address: {self.url.shown})"
         )
 
     def _explained(self, error: Exception) -> StoreError | None:
@@ -199,8 +236,8 @@ class Link:
             return self._unavailable(error)
         if code in _WRONG_USER:
             return StoreRefused(
-                f"{self.url.shown}: the server refuses user {self.url.user!r}; check name, password and, if the user is "
-                "kept in another database, ?authSource=..."
+                f"{self.url.shown}: the server refuses user {self.url.user!r}; check name, password and, if the user "
+                "is kept in another database, ?authSource=..."
             )
         if code in _NO_RIGHT:
             who = "without a user in the address" if self.url.user is None else f"to user {self.url.user!r}"
@@ -226,7 +263,9 @@ def is_away(error: Exception) -> bool:
         return True
     if isinstance(error, BulkWriteError):
         concerns = (error.details or {}).get("writeConcernErrors", [])
-        return any(concern.get("code") in _AWAY for concern in concerns) and not error.details.get("writeErrors")
+        return any(concern.get("code") in _AWAY for concern in concerns) and not error.details.get(
+            "writeErrors"
+        )
     retryable = isinstance(error, PyMongoError) and error.has_error_label("RetryableWriteError")
     return retryable or getattr(error, "code", None) in _AWAY
 
@@ -266,4 +305,3 @@ def patient(method: Callable[Concatenate[L, P], R]) -> Callable[Concatenate[L, P
         return self._link.insist(functools.partial(method, self, *args, **kwargs))
 
     return patiently
-
