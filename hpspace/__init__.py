@@ -48,6 +48,7 @@ from hpspace.base import (
     trials_from_docs,
 )
 from hpspace.exceptions import TrialPruned
+from hpspace.run.asktell import Search
 from hpspace.run.callbacks import Callback
 from hpspace.run.reporting import current_ctrl, report, report_or_prune, should_prune
 from hpspace.space.compile import compile_space
@@ -71,6 +72,7 @@ __all__ = [
     "space_eval",
     "FMinIter",
     "Best",
+    "Search",
     "Callback",
     "stop",
     "fmin_pass_expr_memo_ctrl",

@@ -170,3 +170,24 @@ def validate_place(trials: Any, arguments: Mapping[str, Any]) -> None:
         raise ValueError(
             f"{given}: these {type(trials).__name__} are evaluated by workers; say there how many and for how long"
         )
+
+
+def validate_search(space: Any, trials: Any) -> None:
+    """Check the space and the trials of a `Search`.
+
+    Parameters
+    ----------
+    space, trials : object
+        As they were given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `validate_objects`.
+    """
+    if isinstance(space, str):
+        raise ValueError(
+            f"space={space!r}: a Search has no function that could be annotated; pass the space itself"
+        )
+    _validate_space(space)
+    _validate_trials(trials)

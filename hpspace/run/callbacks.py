@@ -161,6 +161,13 @@ class Callbacks:
             if is_true(answer) and self.stop_reason is None:
                 self.stop_reason = f"{name} says so"
 
+    def end(self, quietly: bool = False) -> None:
+        """Call "on_end"; with `quietly`, when an exception is on its way already, a failure is only logged."""
+        before = self.failure
+        self.call("on_end")
+        if quietly and before is None and self.failure is not None:
+            self._log(self.failure)
+
     def _answer(self, name: str, hook: str, call: Callable[..., Any], about: tuple[Any, ...]) -> Any:
         """Return what a callback returns, None if it raises."""
         try:
@@ -174,7 +181,11 @@ class Callbacks:
         if self.failure is None:
             self.failure = failure
         else:
-            logger.error("%s", failure, extra={"action": "callback_failed", "callback": failure.callback})
+            self._log(failure)
+
+    @staticmethod
+    def _log(failure: CallbackError) -> None:
+        logger.error("%s", failure, extra={"action": "callback_failed", "callback": failure.callback})
 
 
 def is_true(answer: Any) -> bool:

@@ -19,6 +19,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from hpspace.run import turn
@@ -153,10 +154,9 @@ trials_save_file, max_new_evals, trial_timeout
         self._asked_to_stop = self._callbacks.stop_reason = None
         self._board.read()
         self._board.told = self._board.done
-        shown_as = self.progress_callback(
-            self._board.told, self._board.expected(N, self.max_evals, self.max_new_evals)
-        )
-        with shown_as as self._board.display, turn.move(self.trials, "keeping_alive")():
+        expected = self._board.expected(N, self.max_evals, self.max_new_evals)
+        display = self.progress_callback(self._board.told, expected)
+        with display as self._board.display, turn.move(self.trials, "keeping_alive")():
             try:
                 self._evaluator.open()
                 self._callbacks.call("on_start")
@@ -165,11 +165,11 @@ trials_save_file, max_new_evals, trial_timeout
             except BaseException:  # from the keyboard at any moment: leave trials and file as they should be
                 self.close(kill=True)
                 self._settle()
-                self._callbacks.call("on_end")
+                self._callbacks.end(quietly=True)
                 raise
         self._board.display = Silence()
         self._settle()
-        self._callbacks.call("on_end")
+        self._callbacks.end()
         self._heed_callbacks()
 
     def _take_turns(self, n: int, block_until_done: bool) -> None:
@@ -200,9 +200,8 @@ trials_save_file, max_new_evals, trial_timeout
 
     def _end(self, block_until_done: bool) -> None:
         """Cancel what a limit has kept from being evaluated, and wait for what is under way."""
-        if self._stopped and (
-            self._shared or not self.asynchronous
-        ):  # so that every visible trial is complete
+        if self._stopped and (self._shared or not self.asynchronous):
+            # So that every visible trial is complete. Workers may have begun what looks queued here.
             turn.cancel_queued(self.trials, self._supply.own if self._shared else None)
         if block_until_done or not self.asynchronous:
             self._evaluator.drain()
@@ -284,8 +283,7 @@ trials_save_file, max_new_evals, trial_timeout
 
     def _refresh(self) -> None:
         """Refresh the trials at a cost that does not grow with the run, if they can."""
-        recent = getattr(self.trials, "refresh_recent", None)
-        self.trials.refresh() if self.asynchronous or recent is None else recent()
+        self.trials.refresh() if self.asynchronous else turn.look(self.trials)
 
     # ---------------------------------------------------------------- evaluating
 
@@ -304,23 +302,15 @@ trials_save_file, max_new_evals, trial_timeout
             raise
         self._refresh()
         self._board.follow()
+        self._heed_callbacks()
 
     def ctrl_of(self, trial: dict[str, Any]) -> Ctrl:
-        """Make the Ctrl with which a trial's objective speaks with this run; see `evaluators.Run`."""
+        """Make the Ctrl with which a trial's objective speaks with this run."""
+        calls = {"on_report": partial(self.reported, trial), "on_stop": partial(self._stop_for, trial)}
+        return Ctrl(self.trials, trial, pruner=getattr(self.domain, "pruner", None), **calls)
 
-        def on_report(step: Any, value: float) -> None:
-            self.reported(trial, step, value)
-
-        def on_stop() -> None:
-            self._asked_to_stop = f"ctrl.stop() in trial {trial['tid']}"
-
-        return Ctrl(
-            self.trials,
-            trial,
-            pruner=getattr(self.domain, "pruner", None),
-            on_report=on_report,
-            on_stop=on_stop,
-        )
+    def _stop_for(self, trial: dict[str, Any]) -> None:
+        self._asked_to_stop = f"ctrl.stop() in trial {trial['tid']}"
 
     def reported(self, trial: dict[str, Any], step: Any, value: float) -> None:
         """Tell callbacks of a report."""
@@ -352,9 +342,8 @@ trials_save_file, max_new_evals, trial_timeout
     def save(self, thorough: bool = False) -> None:
         """Write what changed to the save file; `thorough` looks at all documents, not only at the recent ones."""
         if self._journal is not None:
-            self._journal.append_changes(
-                self.trials, recent=not (thorough or self.asynchronous or self._shared)
-            )
+            others = self.asynchronous or self._shared
+            self._journal.append_changes(self.trials, recent=not (thorough or others))
 
     # ---------------------------------------------------------------- stopping
 

@@ -10,12 +10,10 @@ from __future__ import annotations
 import logging
 import math
 import sys
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hpspace.exceptions import SpaceChanged
 from hpspace.prune import pruner_from
 from hpspace.run.arguments import exceptions_from, seed_from, validate_objects, validate_place
 from hpspace.run.best import best_of, config_of_best
@@ -26,8 +24,9 @@ from hpspace.run.domain import Domain
 from hpspace.run.executors.base import executor_from
 from hpspace.run.loop import FMinIter
 from hpspace.run.objective import KeywordObjective, annotated_space
-from hpspace.run.points import queue_default, queue_points
-from hpspace.run.seeds import Base, base_from
+from hpspace.run.points import queue_points
+from hpspace.run.prepare import prepare, resource_of
+from hpspace.run.seeds import base_from
 from hpspace.run.stopping import (
     evaluation_limit,
     new_evaluations,
@@ -35,7 +34,6 @@ from hpspace.run.stopping import (
     validate_timeout,
 )
 from hpspace.run.turn import requeue_interrupted
-from hpspace.space.compiled import CompiledSpace
 from hpspace.trials.direction import checked_direction
 from hpspace.trials.trials import Trials
 
@@ -211,7 +209,7 @@ def fmin(
         fn, space = KeywordObjective(fn), annotated_space(fn)
     domain = Domain(fn, space, pass_expr_memo_ctrl=pass_expr_memo_ctrl)
     domain.revisit = revisit
-    domain.pruner = pruner_from(pruner, _resource(domain.space))
+    domain.pruner = pruner_from(pruner, resource_of(domain.space))
     if trials is None:
         trials = _new_or_loaded(trials_save_file)
     handed_over = allow_trials_fmin and _has_own_fmin(trials)
@@ -242,7 +240,7 @@ def fmin(
             **_told({**ours, "callbacks": callbacks, "pruner": pruner, **place}),
         )
     nothing = 0 in (limit, new)
-    _prepare(trials, domain, base, nothing)
+    prepare(trials, domain, base, nothing)
     _say_what_limits(trials, domain, limit, [new, timeout, loss_threshold, early_stop_fn, callbacks])
     iteration = FMinIter(
         suggest,
@@ -291,49 +289,10 @@ def _told(arguments: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if value is not defaults[name]}
 
 
-def _resource(space: CompiledSpace) -> tuple[float, float, int] | None:
-    """Return what pruners want to know of the resource that a space declares."""
-    declared = space.fidelity
-    return None if declared is None else (declared.low, declared.high, declared.eta)
-
-
 def _has_own_fmin(trials: Any) -> bool:
     """Whether the trials' class runs a search in its own way."""
     own = getattr(type(trials), "fmin", None)
     return own is not None and own is not Trials.fmin
-
-
-def _prepare(trials: Any, domain: Domain, base: Base, nothing: bool) -> None:
-    """Compare the stored space, remember the new one, and queue the declared defaults in a fresh experiment.
-
-    With `nothing` the run is to add no trial at all.
-    """
-    changes = _space_changes(trials, domain.space)
-    if changes:
-        text = "\n".join(f"  - {change}" for change in changes)
-        warnings.warn(
-            f"these trials were made with another search space:\n{text}", SpaceChanged, stacklevel=3
-        )
-    if hasattr(trials, "remember_space"):
-        trials.remember_space(domain.space)
-    if not nothing and not trials._dynamic_trials:
-        queue_default(trials, domain.space, base)
-        trials.refresh()
-
-
-def _space_changes(trials: Any, space: CompiledSpace) -> list[str]:
-    """How the space differs from the one that the trials were made with, one sentence each."""
-    if not trials._dynamic_trials:
-        return []
-    old = getattr(trials, "space_json", None)
-    if old is not None:
-        return space.diff(old)
-    stored = {label: None for doc in trials._dynamic_trials for label in doc["misc"]["vals"]}
-    always = [param.label for param in space.params if param.always_active]
-    return [
-        *(f"{label!r} of the stored trials is not in the space" for label in stored if label not in space),
-        *(f"{label!r} is in no stored trial" for label in always if label not in stored),
-    ]
 
 
 def _say_what_limits(trials: Any, domain: Domain, limit: int, others: list[Any]) -> None:

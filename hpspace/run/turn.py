@@ -64,6 +64,12 @@ def move(trials: Any, name: str) -> Callable[..., Any]:
     return functools.partial(getattr(MovingTrials, name), trials) if own is None else own
 
 
+def look(trials: Any) -> None:
+    """Refresh trials, at a cost that does not grow with the search if they can."""
+    recent = getattr(trials, "refresh_recent", None)
+    trials.refresh() if recent is None else recent()
+
+
 # -------------------------------------------------------------------- those that wait
 
 
@@ -223,7 +229,7 @@ def evaluate(domain: Any, trials: Any, trial: dict[str, Any], ctrl: Any) -> Exce
 
 def _evaluated(
     domain: Any, trials: Any, trial: dict[str, Any], ctrl: Any
-) -> tuple[Exception | None, Callable[[], None]]:
+) -> tuple[Exception | None, Callable[[], bool]]:
     """Run the objective; return what it raised, and the function that stores how the trial ended."""
     try:
         result = domain.evaluate(spec_from_misc(trial["misc"]), ctrl)
@@ -232,11 +238,11 @@ def _evaluated(
         return None, functools.partial(prune, trials, trial, pruned.reason)
     except Exception as error:  # noqa: BLE001 - whatever a user's function raises is this trial's outcome
         where = traceback.format_exc()
-        return error, functools.partial(fail, trials, trial, str(type(error)), _text(error), where)
+        return error, functools.partial(fail, trials, trial, str(type(error)), text_of(error), where)
     return None, functools.partial(finish, trials, trial, kept)
 
 
-def finish(trials: Any, trial: dict[str, Any], result: dict[str, Any]) -> None:
+def finish(trials: Any, trial: dict[str, Any], result: dict[str, Any]) -> bool:
     """Store the result of a trial.
 
     Parameters
@@ -247,21 +253,26 @@ def finish(trials: Any, trial: dict[str, Any], result: dict[str, Any]) -> None:
         The document, in state RUNNING.
     result : dict
         As `direction.stored` gives it.
+
+    Returns
+    -------
+    bool
+        False if the trial is somebody else's by now, and nothing was changed.
     """
-    move(trials, "conclude")(trial, JOB_STATE_DONE, result=result, misc=_said(trial))
-    logger.debug(
-        "trial %s finished: loss %s", trial["tid"], result.get("loss"), extra=event("trial_done", trial)
-    )
+    logger.debug("trial %s: loss %s", trial["tid"], result.get("loss"), extra=event("trial_done", trial))
+    return bool(move(trials, "conclude")(trial, JOB_STATE_DONE, result=result, misc=_said(trial)))
 
 
-def prune(trials: Any, trial: dict[str, Any], reason: str) -> None:
-    """Store that a trial was ended early, and why; the other parameters as of `finish`."""
+def prune(trials: Any, trial: dict[str, Any], reason: str) -> bool:
+    """Store that a trial was ended early, and why; all else as of `finish`."""
     result = pruned_result(trial, reason)
-    move(trials, "conclude")(trial, JOB_STATE_DONE, result=result, misc=_said(trial))
-    logger.debug("trial %s was pruned: %s", trial["tid"], reason, extra=event("trial_pruned", trial))
+    logger.debug(
+        "trial %s was pruned: %s", trial["tid"], result["reason"], extra=event("trial_pruned", trial)
+    )
+    return bool(move(trials, "conclude")(trial, JOB_STATE_DONE, result=result, misc=_said(trial)))
 
 
-def fail(trials: Any, trial: dict[str, Any], kind: str, message: str, where: str | None = None) -> None:
+def fail(trials: Any, trial: dict[str, Any], kind: str, message: str, where: str | None = None) -> bool:
     """Store that a trial ended without a result.
 
     Parameters
@@ -272,10 +283,17 @@ def fail(trials: Any, trial: dict[str, Any], kind: str, message: str, where: str
         What happened: text of an exception's type, and its message.
     where : str, optional
         Traceback.
+
+    Returns
+    -------
+    bool
+        As of `finish`.
     """
-    error = (kind, message)
-    move(trials, "conclude")(trial, JOB_STATE_ERROR, error=error, traceback=where, misc=_said(trial))
     logger.error("trial %s: %s: %s", trial["tid"], _short(kind), message, extra=event("trial_error", trial))
+    error = (kind, message)
+    return bool(
+        move(trials, "conclude")(trial, JOB_STATE_ERROR, error=error, traceback=where, misc=_said(trial))
+    )
 
 
 def interrupt(trials: Any, trial: dict[str, Any], again: bool) -> None:
@@ -304,7 +322,8 @@ def _said(trial: dict[str, Any]) -> dict[str, Any]:
     return {key: trial["misc"][key] for key in (REPORTS, PRUNE_REASON) if key in trial["misc"]}
 
 
-def _text(error: Exception) -> str:
+def text_of(error: BaseException) -> str:
+    """Return the text of any exception, also of one that cannot be shown."""
     try:
         return str(error)
     except Exception:  # noqa: BLE001  an exception that cannot be shown is an outcome all the same
