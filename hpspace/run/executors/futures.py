@@ -11,7 +11,6 @@ while they run, as in `threads`.
 
 from __future__ import annotations
 
-import logging
 import uuid
 from collections.abc import Callable
 from concurrent import futures
@@ -21,13 +20,11 @@ from typing import Any
 from hpspace.exceptions import ExecutorError
 from hpspace.run.executors.base import Died, Event, Executor, Job, usable_cpus
 from hpspace.run.executors.evaluation import evaluated, text_of
-from hpspace.run.executors.late import read_answer, run_task
+from hpspace.run.executors.late import LateWords, read_answer, run_task
 from hpspace.run.executors.pickling import pickled_domain
 from hpspace.run.executors.remote import RemoteCtrl
 from hpspace.run.executors.threads import Mailbox
 from hpspace.run.executors.wire import dumps
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ class FuturesExecutor:
         self._task: Callable[[Job], Any] = _not_started
         self._mailbox = Mailbox()
         self._futures: dict[Any, Any] = {}
-        self._warned = False
+        self._late = LateWords(self._name)
 
     @classmethod
     def around(cls, pool: Any, capacity: int | None = None) -> Executor:
@@ -106,7 +103,7 @@ class FuturesExecutor:
         """Take the objective; see `Executor.start`."""
         self._mailbox = Mailbox()
         self._futures = {}
-        self._warned = False
+        self._late = LateWords(self._name)
         self._task = self._local_task(domain) if self.interactive else self._remote_task(domain)
 
     def _local_task(self, domain: Any) -> Callable[[Job], Any]:
@@ -160,20 +157,7 @@ class FuturesExecutor:
             return [Died(ended.tid, None, f"the pool lost it: {type(error).__name__}: {text_of(error)}")]
         if isinstance(outcome, Event):
             return [outcome]
-        answer = read_answer(outcome)
-        if answer.asked_to_prune:
-            self._say_that_nothing_is_pruned()
-        return list(answer.events)
-
-    def _say_that_nothing_is_pruned(self) -> None:
-        if not self._warned:
-            logger.warning(
-                "trials cannot be pruned in %s, where reports come with the end of a trial: should_prune() is always "
-                "False; use n_jobs for pruning",
-                self._name,
-                extra={"action": "no_pruning"},
-            )
-        self._warned = True
+        return self._late.heard(read_answer(outcome))
 
     def cancel(self, tid: Any) -> bool:
         """Take a trial back that no worker has begun; a running one runs on."""

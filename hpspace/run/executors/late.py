@@ -142,6 +142,32 @@ def read_answer(data: bytes) -> Answer:
     return Answer((*calls, decoded(kind, fields, body)), asked_to_prune)
 
 
+class LateWords:
+    """Turns answers of one run into events, and says once if trials wanted what they cannot have here.
+
+    Parameters
+    ----------
+    place : str
+        Where the trials are evaluated.
+    """
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+        self._warned = False
+
+    def heard(self, answer: Answer) -> list[Event]:
+        """Return the events of an answer."""
+        if answer.asked_to_prune and not self._warned:
+            self._warned = True
+            logger.warning(
+                "trials cannot be pruned in %s, where reports come with the end of a trial: should_prune() is always "
+                "False; use n_jobs for pruning",
+                self._place,
+                extra={"action": "no_pruning"},
+            )
+        return list(answer.events)
+
+
 def _ignore(value: Any) -> None:
     """Take the reply to a question that nobody waits for any more."""
     if isinstance(value, Exception):
