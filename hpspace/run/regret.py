@@ -25,9 +25,10 @@ import numpy as np
 
 from hpspace.history import History
 from hpspace.run.rules import Rule
-from hpspace.suggest.atpe import acquire, gp, targets
+from hpspace.suggest.atpe import acquire
 from hpspace.suggest.atpe.acquire import Candidates
-from hpspace.suggest.atpe.features import distances, features
+from hpspace.suggest.surrogate import gp, targets
+from hpspace.suggest.surrogate.features import distances, features
 
 #: Probability that the confidence limits do not hold somewhere.
 DELTA = 0.1

@@ -8,10 +8,11 @@ from scipy import stats
 
 from hpspace import compile_space, hp
 from hpspace.history import FAILED, OK, PENDING, History
-from hpspace.suggest.atpe import acquire, gp, targets
+from hpspace.suggest.atpe import acquire
 from hpspace.suggest.atpe.algorithm import ATPE, MAX_TRIALS, Fit, fitted, posterior
-from hpspace.suggest.atpe.features import distances, embedded, features, squared_distances
 from hpspace.suggest.random import Random
+from hpspace.suggest.surrogate import gp, targets
+from hpspace.suggest.surrogate.features import distances, embedded, features, squared_distances
 
 CHOICE = np.array([False, True, False])
 

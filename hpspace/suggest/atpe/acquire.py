@@ -18,9 +18,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from hpspace.space.compiled import CompiledSpace
-from hpspace.suggest.atpe.features import Matrix, features
-from hpspace.suggest.atpe.gp import Posterior
 from hpspace.suggest.criteria import logEI_gaussian
+from hpspace.suggest.surrogate.features import Matrix, features
+from hpspace.suggest.surrogate.gp import Posterior
 
 #: Candidates drawn from the prior.
 PRIOR_DRAWS = 100

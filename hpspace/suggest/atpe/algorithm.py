@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 from hpspace.history import OK, PENDING, History
 from hpspace.space.batch import Batch
 from hpspace.space.compiled import CompiledSpace
-from hpspace.suggest.atpe import acquire, gp, targets
+from hpspace.suggest.atpe import acquire
 from hpspace.suggest.atpe.acquire import Candidates
-from hpspace.suggest.atpe.features import Matrix, distances, features
 from hpspace.suggest.base import register, unseen
+from hpspace.suggest.surrogate import gp, targets
+from hpspace.suggest.surrogate.features import Matrix, distances, features
 from hpspace.suggest.tpe.algorithm import TPE
 from hpspace.suggest.tpe.choose import unseen_rows
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hpspace.suggest.atpe.features import Matrix, embedded, squared_distances
+from hpspace.suggest.surrogate.features import Matrix, embedded, squared_distances
 
 _SQRT5 = math.sqrt(5.0)
 
