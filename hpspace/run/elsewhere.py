@@ -35,7 +35,8 @@ class Elsewhere:
         self._run = run
         self._known: set[Any] = set()  # ids of the trials whose end was announced, or came before this run
         self._heard: dict[Any, int] = {}  # id to the number of reports that were announced
-        self._publish_domain()
+        if not getattr(run.trials, "shared", False):  # a store is told by `adopt`
+            self._publish_domain()
 
     def open(self) -> None:
         """Note what has ended before this run."""

@@ -158,6 +158,7 @@ trials_save_file, max_new_evals, trial_timeout
         display = self.progress_callback(self._board.told, expected)
         with display as self._board.display, turn.move(self.trials, "keeping_alive")():
             try:
+                turn.move(self.trials, "adopt")(self.domain)
                 self._evaluator.open()
                 self._callbacks.call("on_start")
                 self._take_turns(N, block_until_done)
@@ -174,7 +175,8 @@ trials_save_file, max_new_evals, trial_timeout
 
     def _take_turns(self, n: int, block_until_done: bool) -> None:
         """Queue `n` trials and evaluate what is queued, until done or stopped."""
-        demand = Demand(n, self.max_new_evals, self._supply, self.trials)
+        n = n if self.max_new_evals is None else min(n, self.max_new_evals)
+        demand = Demand(n, self.max_evals, self._supply, self.trials)
         while not self._must_stop():
             more = self._fill_queue(demand) and demand.missing > 0
             if not (more or self._has_work(block_until_done)):
@@ -266,7 +268,7 @@ trials_save_file, max_new_evals, trial_timeout
             room -= len(tids)
             self._announce(tids)
         if surplus := demand.surplus():
-            turn.cancel_queued(self.trials, surplus)
+            demand.queued -= turn.cancel_queued(self.trials, surplus)
         return not self._supply.exhausted
 
     def _announce(self, tids: list[Any]) -> None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections import Counter
 from typing import Any
 
 from hpspace.run.bridge import Suggest, history_of, space_of
 from hpspace.run.seeds import Base, seed_for
-from hpspace.trials.document import JOB_STATE_CANCEL
+from hpspace.run.turn import queued
+from hpspace.trials.document import JOB_STATE_CANCEL, JOB_STATE_ERROR
 
 logger = logging.getLogger(__name__)
 
@@ -102,41 +104,52 @@ class Demand:
     Parameters
     ----------
     n : int
-        How many trials to add, to come to the total.
-    new : int or None
-        How many this run may add at most.
+        How many trials to add.
+    total : int
+        How many there are to be; `sys.maxsize` for no limit. Failed ones count only if they failed in this run.
     supply : Supply
         Knows which trials are the run's own.
     trials : Trials
         All trials.
+
+    Attributes
+    ----------
+    queued : int
+        How many the run has added.
     """
 
-    def __init__(self, n: int, new: int | None, supply: Supply, trials: Any) -> None:
+    def __init__(self, n: int, total: int, supply: Supply, trials: Any) -> None:
         self._n = n
-        self._new = sys.maxsize if new is None else new
+        self._total = total
         self._supply = supply
         self._trials = trials
-        self._counted = bool(getattr(trials, "shared", False)) and n < sys.maxsize // 2
-        self._others = self._of_others()
+        self._counted = bool(getattr(trials, "shared", False)) and total < sys.maxsize
+        self._failed_before = self._states()[JOB_STATE_ERROR] if self._counted else 0
         self.queued = 0
 
     @property
     def missing(self) -> int:
         """How many trials are still to be queued; not positive if there are enough."""
-        return min(self._n - (self._of_others() - self._others), self._new) - self.queued
+        return min(self._n - self.queued, self._room())
 
-    def _of_others(self) -> int:
+    def _room(self) -> int:
+        """Return how many are missing from the total; negative if there are too many."""
         if not self._counted:
-            return 0
-        docs = (doc for doc in self._trials.documents() if doc["tid"] not in self._supply.own)
-        return sum(doc["state"] != JOB_STATE_CANCEL for doc in docs)
+            return sys.maxsize
+        states = self._states()
+        return self._total - (states.total() - states[JOB_STATE_CANCEL] - self._failed_before)
+
+    def _states(self) -> Counter[int]:
+        return Counter(doc["state"] for doc in self._trials.documents())
 
     def surplus(self) -> set[Any]:
-        """Return ids of the run's own trials that are too many, because another driver has added some meanwhile.
+        """Return ids of the run's latest trials, as many as are too many since other drivers have added some meanwhile.
 
-        The trials with the highest ids are the ones too many, so drivers agree on whose they are.
+        Whoever has added the last one sees all others, so there are never too many for long; if all take theirs back,
+        they try again.
         """
-        if not self._counted or self.missing >= 0:
+        room = self._room()
+        if room >= 0:
             return set()
-        tids = sorted(doc["tid"] for doc in self._trials.documents() if doc["state"] != JOB_STATE_CANCEL)
-        return self._supply.own.intersection(tids[self.missing :])
+        waiting = [doc["tid"] for doc in queued(self._trials) if doc["tid"] in self._supply.own]
+        return set(sorted(waiting)[room:])
