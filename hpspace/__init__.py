@@ -14,11 +14,14 @@ from __future__ import annotations
 
 from hpspace import (
     anneal,
+    asha,
     atpe,
     base,
+    bohb,
     early_stop,
     exceptions,
     hp,
+    hyperband,
     mix,
     progress,
     prune,
@@ -98,6 +101,9 @@ __all__ = [
     "atpe",
     "anneal",
     "mix",
+    "asha",
+    "hyperband",
+    "bohb",
     # modules
     "base",
     "early_stop",

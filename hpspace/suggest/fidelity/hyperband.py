@@ -57,52 +57,41 @@ class Hyperband(Scheduler):
         """Decide one job; see `Scheduler.next_job`."""
         table = brackets(fidelity.low, fidelity.high, fidelity.eta)
         members = _members(history)
-        begun = max(members, default=-1) + 1
-        for number in range(
-            begun + len(table)
-        ):  # when none of a whole cycle of new brackets can begin, none ever will
+        busy = np.zeros(len(history), dtype=bool)
+        # When none of a whole cycle of new brackets can begin, none ever will.
+        for number in range(max(members, default=-1) + 1 + len(table)):
             rows = members.get(number, np.empty(0, dtype=np.intp))
-            job = _job_in(history, table[number % len(table)], rows, number, fidelity.eta, new)
+            plan = table[number % len(table)]
+            if int((history.rungs[rows] == 0).sum()) < plan[0].n:
+                job = new(plan[0].resource, number, busy)
+                if job is not None:
+                    return job
+            job = _promotion_in(history, plan, rows, number, fidelity.eta)
             if job is not None:
                 return job
+            busy[rows] = history.pending[rows].any()
         return None
 
 
 def _members(history: History) -> dict[int, NDArray[np.intp]]:
     """Return the rows of each bracket, by its number."""
     rows = np.flatnonzero(history.brackets >= 0)
-    numbers = history.brackets[rows]
-    rows = rows[np.argsort(numbers, kind="stable")]
-    found, starts = np.unique(np.sort(numbers), return_index=True)
+    rows = rows[np.argsort(history.brackets[rows], kind="stable")]
+    found, starts = np.unique(history.brackets[rows], return_index=True)
     return {int(number): part for number, part in zip(found, np.split(rows, starts[1:]))}
 
 
-def _job_in(
-    history: History,
-    plan: tuple[Rung, ...],
-    rows: NDArray[np.intp],
-    number: int,
-    eta: int,
-    new: NewConfiguration,
+def _promotion_in(
+    history: History, plan: tuple[Rung, ...], rows: NDArray[np.intp], number: int, eta: int
 ) -> Job | None:
-    """Return what is to be done next in one bracket, None if it must wait or is over."""
+    """Return who is given more in a bracket in which all have begun, None if it must wait or is over."""
     rungs = [rows[history.rungs[rows] == i] for i in range(len(plan))]
-    if len(rungs[0]) < plan[0].n:
-        job = new(plan[0].resource, number)
-        if job is not None:
-            return job
-    sizes = _sizes(plan, len(rungs[0]), eta)
+    n = min(len(rungs[0]), plan[0].n)  # fewer than planned when a finite space had no more to begin with
     for i, (here, above) in enumerate(itertools.pairwise(rungs)):
         if (history.kind[here] == PENDING).any():
             return None
-        best = ranked(history, here)[: sizes[i + 1]]
+        best = ranked(history, here)[: n // eta ** (i + 1)]
         row = first_without(best, history.configs, history.configs[above])
         if row is not None:
             return promotion(history, row, plan[i + 1].resource, i + 1, number)
     return None
-
-
-def _sizes(plan: tuple[Rung, ...], begun: int, eta: int) -> list[int]:
-    """Return how many are to be in each rung: as planned, or fewer when a finite space had no more to begin with."""
-    n = min(begun, plan[0].n)
-    return [n // eta**i for i in range(len(plan))]

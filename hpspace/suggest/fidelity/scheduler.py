@@ -95,7 +95,8 @@ class Scheduler(ABC):
         jobs: list[Job] = []
         known = history
         while len(jobs) < n:
-            new = NewConfiguration(self._searcher, self.min_results, known, fidelity, rng)
+            begun = frozenset(space.keys(np.array([point for point, s in jobs if s.parent is None])))
+            new = NewConfiguration(self._searcher, self.min_results, known, fidelity, rng, begun)
             job = self.next_job(known, fidelity, new)
             if job is None:
                 break
@@ -122,6 +123,8 @@ class NewConfiguration:
         The declared resource.
     rng : numpy.random.Generator
         For the searcher.
+    begun : frozenset of bytes
+        Keys of the new configurations of the same answer, from which it is to differ where the space allows.
     """
 
     searcher: Algorithm
@@ -129,14 +132,31 @@ class NewConfiguration:
     history: History
     fidelity: Fidelity
     rng: Generator
+    begun: frozenset[bytes] = frozenset()
 
-    def __call__(self, resource: float, bracket: int = 0) -> Job | None:
-        """Return a new configuration with a first resource, None if a finite space has no more."""
+    def __call__(
+        self, resource: float, bracket: int = 0, busy: NDArray[np.bool_] | None = None
+    ) -> Job | None:
+        """Return a new configuration with a first resource, None if a finite space has no more.
+
+        Parameters
+        ----------
+        resource : float
+            What it is given.
+        bracket : int
+            Where it takes part.
+        busy : bool array, shape (n,), optional
+            Rows whose points are not to come, as in `view.at`.
+        """
         space = self.history.space
         least = max(10, len(space) + 2) if self.min_results is None else self.min_results
         level = view.richest(self.history, self.fidelity.high, least)
-        shown = view.at(self.history, self.fidelity, level, resource)
+        shown = view.at(self.history, self.fidelity, level, resource, busy)
         points = self.searcher.propose(space, shown, 1, self.rng).values
+        if len(points) and not self.begun.isdisjoint(space.keys(points)):
+            # One more than there are: the rows of one answer differ from each other.
+            points = self.searcher.propose(space, shown, len(self.begun) + 1, self.rng).values
+            points = points[np.argsort([key in self.begun for key in space.keys(points)], kind="stable")]
         return (points[0], Stage(resource, bracket=bracket)) if len(points) else None
 
 

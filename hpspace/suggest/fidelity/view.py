@@ -48,7 +48,13 @@ def richest(history: History, high: float, least: int) -> float | None:
     return float(enough[-1]) if len(enough) else None
 
 
-def at(history: History, fidelity: Fidelity, level: float | None, fresh: float) -> History:
+def at(
+    history: History,
+    fidelity: Fidelity,
+    level: float | None,
+    fresh: float,
+    busy: NDArray[np.bool_] | None = None,
+) -> History:
     """Return the configurations as they stand at one resource.
 
     Parameters
@@ -61,7 +67,10 @@ def at(history: History, fidelity: Fidelity, level: float | None, fresh: float) 
         The resource whose losses count. None when none has enough: then every configuration is shown as pending, so
         that nothing is modelled.
     fresh : float
-        What a new configuration will be given: in a finite space, points that had as much are known, others may come.
+        What a new configuration will be given. In a finite space a point is known, and not proposed, if it had as much
+        or failed; one that had less may come again.
+    busy : bool array, shape (n,), optional
+        Rows whose points may be given more where they are, and so are known too.
 
     Returns
     -------
@@ -72,7 +81,7 @@ def at(history: History, fidelity: Fidelity, level: float | None, fresh: float) 
     """
     given = resources(history, fidelity.high)
     rows, exact = _representatives(history, given, level)
-    view = history.select(rows, known=_known(history, given, fresh))
+    view = history.select(rows, known=_known(history, given, fresh, busy))
     _show_below_as_pruned(view, given[rows], exact, level)
     return view
 
@@ -85,12 +94,14 @@ def whole(history: History, fidelity: Fidelity) -> History:
     return at(history, fidelity, fidelity.high, fidelity.high)
 
 
-def _known(history: History, given: NDArray[np.float64], fresh: float) -> list[bytes]:
+def _known(
+    history: History, given: NDArray[np.float64], fresh: float, busy: NDArray[np.bool_] | None
+) -> list[bytes]:
     """Return the keys of the points that are not to be proposed."""
     if not is_finite(history.space):
         return list(history.keys)
-    enough = given >= fresh * (1 - SLACK)
-    return history.space.keys(history.values[enough])
+    known = (given >= fresh * (1 - SLACK)) | history.failed
+    return history.space.keys(history.values[known if busy is None else known | busy])
 
 
 def _representatives(
