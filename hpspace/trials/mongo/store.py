@@ -12,15 +12,17 @@ import itertools
 import math
 from collections.abc import Collection as Some
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from hpspace.trials.document import JOB_STATE_NEW, JOB_STATE_RUNNING, TRANSITIONS
 from hpspace.trials.mongo import moves, schema, wake
 from hpspace.trials.mongo.blobs import WITH_FILES, attached
-from hpspace.trials.mongo.connect import FIRST_CONTACT, Document, Link, patient
+from hpspace.trials.mongo.connect import FIRST_CONTACT, Document, Link, brief, patient
 from hpspace.trials.mongo.reading import MongoReader
-from hpspace.trials.mongo.url import MongoUrl, given
+from hpspace.trials.mongo.url import MongoUrl
 from hpspace.trials.mongo.values import restored, storable
+from hpspace.trials.mongo.where import given
 from hpspace.trials.moves import check_outcome
 from hpspace.trials.shared.contract import LEASE, MAX_ATTEMPTS, Claim, Reaped
 from hpspace.trials.shared.rules import check_insertable, new_token, same_trial, tid_taken, worker_lost
@@ -67,8 +69,16 @@ class MongoStore(MongoReader):
         """The connection: for its `patience`, and for whoever wants to talk to the database directly."""
         return self._link
 
+    def __repr__(self) -> str:
+        return f"MongoStore({self.url!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as the address without its password, which `where.given` has to find again."""
+        url = self._link.url
+        return open_store, (replace(url, password=None), FIRST_CONTACT, self._link.patience, self.adopt_stale)
+
     def close(self) -> None:
-        """Disconnect."""
+        """Disconnect. The store connects again when it is needed."""
         self._link.close()
 
     # -- trials: adding and evaluating ---------------------------------------------------------------------
@@ -81,6 +91,7 @@ class MongoStore(MongoReader):
         counter = self._link.database[schema.COUNTERS].find_one_and_update(
             schema.THE_COUNTER, {"$inc": {"last_id": n}}, upsert=True, return_document=ReturnDocument.AFTER
         )
+        assert counter is not None  # upsert
         self._given_out = int(counter["last_id"])
         return list(range(self._given_out - n, self._given_out))
 
@@ -155,7 +166,7 @@ class MongoStore(MongoReader):
         """Return the trial that was claimed by a try of which no answer came."""
         return self.jobs.find_one({"state": JOB_STATE_RUNNING, "token": token}) if tries else None
 
-    @patient
+    @brief
     def beat(self, claims: Iterable[Claim], lease: float = LEASE) -> set[int]:
         """Extend leases; see `Store.beat`."""
         mine = {claim.token: claim.tid for claim in claims}
@@ -215,7 +226,7 @@ class MongoStore(MongoReader):
                 reaped.failed.append(doc["tid"])
         return reaped
 
-    @patient
+    @brief
     def _unheld(self, exp_key: str | None, dead: Some[str]) -> list[Document]:
         """Return the running trials without a valid lease, or of dead owners, as far as is needed to take them back."""
         owned = moves.of(exp_key, state=JOB_STATE_RUNNING, owner={"$in": list(dead)})
@@ -231,7 +242,7 @@ class MongoStore(MongoReader):
         silent = math.inf if doc["silent"] is None else doc["silent"]
         return self.adopt_stale is not None and silent > self.adopt_stale
 
-    @patient
+    @brief
     def _take_back(self, doc: Document, change: moves.Pipeline) -> bool:
         return self._moved(self.jobs.update_one(moves.unchanged(doc), change).matched_count > 0)
 
@@ -257,7 +268,7 @@ class MongoStore(MongoReader):
         from bson import ObjectId
 
         goners = moves.of(exp_key, tids)
-        keys = {exp_key} if exp_key is not None else self._experiment_keys()
+        keys: set[str | None] = {exp_key} if exp_key is not None else self._experiment_keys()
         files = [
             file
             for doc in self.jobs.find({**goners, **WITH_FILES}, {"_attachments": True})
@@ -290,7 +301,7 @@ def open_store(
     Parameters
     ----------
     address : str or MongoUrl, optional
-        See `hpspace.trials.mongo.url`; None looks into the environment.
+        See `hpspace.trials.mongo.url`; None, or a missing password, is looked up by `where.given`.
     timeout : float
         Seconds that the first contact may take; infinity to wait for the server.
     patience : float
@@ -313,7 +324,7 @@ def open_store(
     StoreTooNew
         A later release has written it.
     """
-    url = address if isinstance(address, MongoUrl) else given(address)
+    url = given(address)
     link = Link(url, patience)
     try:
         link.open(timeout)

@@ -17,25 +17,17 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qs, quote, unquote
 
 from hpspace.exceptions import UnknownStore
-from hpspace.trials.mongo.local import ADDRESS, default_folder, read_address
 
 #: The collection of trials, unless the address names another one.
 JOBS = "jobs"
 #: Port of a MongoDB server, unless the address names another one.
 DEFAULT_PORT = 27017
-
-#: Variable with the address, and variable with the name of a file that holds it.
-URL_VARIABLE = "HPSPACE_MONGO_URL"
-FILE_VARIABLE = "HPSPACE_MONGO_URL_FILE"
-
-#: Hyperopt's file with the password of a user who gives none in the address.
-PASSWORD_FILE = Path("~/.hyperopt")
 
 WANTED = "mongo://[user[:password]@]host[:port]/database[/jobs][?options][#exp_key], mongodb://... or mongodb+srv://..."
 
@@ -206,51 +198,6 @@ def redacted(text: str) -> str:
     return _SECRET_OPTION.sub(r"\1***", shown)
 
 
-def given(text: str | None) -> MongoUrl:
-    """Return the address that is meant: the one given, or that of the environment, or that of the local server.
-
-    Parameters
-    ----------
-    text : str or None
-        None looks into ``$HPSPACE_MONGO_URL``, then into the file named by ``$HPSPACE_MONGO_URL_FILE``, then for the
-        server that ``hpspace mongo up`` has started.
-
-    Returns
-    -------
-    MongoUrl
-
-    Raises
-    ------
-    UnknownStore
-        There is none, or it is wrong.
-    """
-    return _with_password(parse(_address(text)))
-
-
-def _with_password(url: MongoUrl) -> MongoUrl:
-    """Add the password of Hyperopt's file for a user of a ``mongo://`` address that has none."""
-    if url.scheme != "mongo" or url.user is None or url.password is not None:
-        return url
-    return replace(url, password=read_address(PASSWORD_FILE.expanduser()))
-
-
-def _address(text: str | None) -> str:
-    """Return the text of the address that is meant."""
-    if text is not None:
-        return text
-    if os.environ.get(URL_VARIABLE):
-        return os.environ[URL_VARIABLE]
-    named = os.environ.get(FILE_VARIABLE)
-    file = Path(named).expanduser() if named else default_folder() / ADDRESS
-    address = read_address(file)
-    if address is None:
-        raise UnknownStore(
-            f"no address of a MongoDB is given: pass {WANTED}, set {URL_VARIABLE} or {FILE_VARIABLE}, or start a "
-            f"server with: hpspace mongo up ({file} is not there)"
-        )
-    return address
-
-
 # -- Hyperopt's functions ----------------------------------------------------------------------------------
 
 
@@ -301,7 +248,7 @@ def parse_url(url: str, pwfile: str | os.PathLike[str] | None = None) -> ParsedU
     parsed = parse(url)
     password = parsed.password
     if password is None and parsed.user is not None and pwfile is not None:
-        password = read_address(Path(pwfile).expanduser())
+        password = Path(pwfile).expanduser().read_text(encoding="utf-8").split("\n")[0]
     host = _HOST.fullmatch(parsed.hosts[0])
     assert host is not None  # `parse` has checked it
     return ParsedUrl(
