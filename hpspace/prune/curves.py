@@ -154,12 +154,14 @@ class Curves:
     @property
     def numbers(self) -> NDArray[np.int64]:
         """The place of each among the trials, in the order of `rows`; see `Curve.number`."""
-        return self._table.numbers[self._among]
+        numbers: NDArray[np.int64] = self._table.numbers[self._among]
+        return numbers
 
     def values_at(self, step: int) -> NDArray[np.float64]:
         """Return what was reported at exactly this step, by those who did; without NaN."""
         rows, values = self._table.at(step)
-        return values[self._among[rows] & (values == values)]
+        there: NDArray[np.float64] = values[self._among[rows] & (values == values)]
+        return there
 
     def values_from(self, step: int) -> NDArray[np.float64]:
         """Return the value of each at its first report at this step or later, in the order of `rows`.

@@ -1,0 +1,61 @@
+"""Keras 3, on any of its backends: end a trial after an epoch. `TrialPruned` passes through ``fit``.
+
+Tested with Keras 3.15 on torch.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from hpspace.integrations.link import Link, missing
+
+
+def pruning_callback(
+    monitor: str = "val_loss", *, every: int = 1, maximize: bool | None = None, ctrl: Any = None
+) -> Any:
+    """Make a callback that ends the running trial when it does not look promising.
+
+    Parameters
+    ----------
+    monitor : str
+        Which of the logs of an epoch to report; those that begin with "val_" need validation data.
+    every : int
+        Report every so many epochs, from the first.
+    maximize : bool, optional
+        Whether large values of it are good; by default as the search has it. Where the search goes the other way
+        reports have their sign changed.
+    ctrl : Ctrl, optional
+        The trial; by default the one that is running.
+
+    Returns
+    -------
+    keras.callbacks.Callback
+        Raises ValueError during the training if there is no such log.
+    """
+    return _class()(monitor, every, Link(ctrl, maximize))
+
+
+@lru_cache(maxsize=1)
+def _class() -> Any:
+    from keras.callbacks import Callback
+
+    class KerasPruning(Callback):  # type: ignore[misc, unused-ignore]
+        """A callback of Keras; see `pruning_callback`."""
+
+        def __init__(self, monitor: str, every: int, link: Link) -> None:
+            super().__init__()
+            self._monitor_name = monitor
+            self._every = every
+            self._link = link
+
+        def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+            """Report the log of this epoch."""
+            if epoch % self._every or self._link.ctrl is None:
+                return
+            there = logs or {}
+            if self._monitor_name not in there:
+                raise missing("monitor", self._monitor_name, there, "the logs of Keras")
+            self._link.prune_if_bad(there[self._monitor_name], epoch, self._monitor_name)
+
+    return KerasPruning
