@@ -1,6 +1,6 @@
 """Stop when little is left to gain: an estimated bound on how much better than the best the optimum can be.
 
-A Gaussian process (that of atpe) is fitted to the better trials, and the bound is taken from its confidence limits::
+A Gaussian process (that of atpe) is fitted to the good trials, and the bound is taken from its confidence limits::
 
     bound = min over evaluated x of (m(x) + sqrt(beta) s(x))  -  min over all x of (m(x) - sqrt(beta) s(x))
 
@@ -10,9 +10,10 @@ Srinivas et al. (2010, Theorem 1) over D parameters and n trials, a fifth of it 
 
     beta = 2 log(D n^2 pi^2 / (6 delta)) / 5,   delta = 0.1
 
-The second minimum is searched for, not solved: draws from the prior and perturbations of what looked lowest, so it is
-found from above and the bound is an estimate. It holds as far as the process describes the objective. Where much of the
-space has not been seen it is large, and the run goes on.
+Losses further above the median than twice its distance from the best are taken as that far above it: the process has
+to be right where it is low. The second minimum is searched for, not solved (draws from the prior and perturbations of
+what looked lowest), so it is found from above and the bound is an estimate. It holds as far as the process describes
+the objective. Where much of the space has not been seen it is large, and the run goes on.
 """
 
 from __future__ import annotations
@@ -22,18 +23,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hpspace.history import History
 from hpspace.run.rules import Rule
 from hpspace.suggest.atpe import acquire
 from hpspace.suggest.atpe.acquire import Candidates
 from hpspace.suggest.surrogate import gp, targets
-from hpspace.suggest.surrogate.features import distances, features
+from hpspace.suggest.surrogate.features import Matrix, distances, features
 
 #: Probability that the confidence limits do not hold somewhere.
 DELTA = 0.1
-#: The process sees at most this many trials.
+#: The process sees at most this many trials, the best ones.
 MAX_TRIALS = 200
+#: Losses end so many times the distance from the best to the median above the best.
+CLIP = 3.0
 #: Iterations of its fit.
 ITERATIONS = 50
 #: Draws from the prior; rounds of refinement, points refined in each, perturbations of each.
@@ -46,7 +50,6 @@ class RegretBound(Rule):
 
     threshold: float
     min_trials: int = 20
-    top: float = 0.5
     every: int = 5
 
     def reason(self, trials: Any) -> str | None:
@@ -71,16 +74,13 @@ class RegretBound(Rule):
             In units of the loss; infinite while there are fewer than `min_trials` good trials.
         """
         history = _history(trials)
-        if len(history.order) < self.min_trials:
-            return math.inf
-        keep = max(self.min_trials, math.ceil(self.top * len(history.order)))
-        return remaining_gain(history, min(keep, MAX_TRIALS))
+        return math.inf if len(history.order) < self.min_trials else remaining_gain(history)
 
     def __repr__(self) -> str:
         return f"regret_bound({self.threshold})"
 
 
-def regret_bound(threshold: float, min_trials: int = 20, top: float = 0.5, every: int = 5) -> RegretBound:
+def regret_bound(threshold: float, min_trials: int = 20, every: int = 5) -> RegretBound:
     """Stop when the optimum is estimated to be no more than this better than the best trial.
 
     Parameters
@@ -89,11 +89,8 @@ def regret_bound(threshold: float, min_trials: int = 20, top: float = 0.5, every
         In units of the loss, such as the noise of the objective, or what is not worth another trial.
     min_trials : int
         Good trials before the first estimate.
-    top : float
-        Share of the good trials, the best ones, that the model is made of: far from the optimum a loss may behave
-        quite differently.
     every : int
-        An estimate costs up to a tenth of a second: one is made each time so many good trials have come.
+        An estimate costs some tenths of a second: one is made each time so many good trials have come.
 
     Returns
     -------
@@ -102,11 +99,9 @@ def regret_bound(threshold: float, min_trials: int = 20, top: float = 0.5, every
     """
     if not threshold >= 0:
         raise ValueError(f"regret_bound(threshold={threshold!r}): pass a number >= 0, in units of the loss")
-    if not 0 < top <= 1:
-        raise ValueError(f"regret_bound(top={top!r}): pass a share in (0, 1]")
     if min_trials < 4 or every < 1:
         raise ValueError(f"regret_bound(min_trials={min_trials!r}, every={every!r}): pass at least 4, and 1")
-    return RegretBound(float(threshold), int(min_trials), float(top), int(every))
+    return RegretBound(float(threshold), int(min_trials), int(every))
 
 
 def _history(trials: Any) -> History:
@@ -116,33 +111,41 @@ def _history(trials: Any) -> History:
     return history
 
 
-def remaining_gain(history: History, keep: int) -> float:
+def remaining_gain(history: History) -> float:
     """Estimate how much lower than the best loss of a history the optimum can be.
 
     Parameters
     ----------
     history : History
-        With at least `keep` good rows.
-    keep : int
-        How many rows the process is made of, the best ones.
+        With good rows.
 
     Returns
     -------
     float
-        In units of the loss; 0 for a space without parameters.
+        In units of the loss; 0 for a space without parameters, infinite if losses are infinite or all the same.
     """
-    space, rows = history.space, history.order[:keep]
+    space, rows = history.space, history.order[:MAX_TRIALS]
+    if not len(space):
+        return 0.0
     losses = history.losses[rows]
-    scale = float(losses.std())
-    if not len(space) or not math.isfinite(scale):
-        return 0.0 if not len(space) else math.inf
+    if not (np.isfinite(losses).all() and np.ptp(losses) > 0):
+        return math.inf
+    y, scale = _targets(losses)
     choice = space.kinds == 2
-    x, y = features(history.coords[rows], choice), targets.standardised(losses)
+    x = features(history.coords[rows], choice)
     hyper = gp.fit(distances(x, x, choice), y, gp.Hyper.typical(len(space)), ITERATIONS)
     process = gp.Posterior(x, y, choice, hyper)
     width = math.sqrt(confidence(len(space), len(history.order)))
-    mean, sd = process.at(x)
-    return scale * max(0.0, float((mean + width * sd).min()) - _lowest(history, process, width))
+    upper = float(_limits(process, x, -width).min())
+    return scale * max(0.0, upper - _lowest(history, process, width))
+
+
+def _targets(losses: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    """Return clipped, standardised losses, shape (n,), and how many units of the loss one of theirs is."""
+    best = float(losses.min())
+    distance = (float(np.median(losses)) - best) or float(np.ptp(losses))
+    clipped = np.minimum((losses - best) / distance, CLIP)
+    return targets.standardised(clipped), float(clipped.std()) * distance
 
 
 def confidence(d: int, n: int) -> float:
@@ -161,14 +164,15 @@ def _lowest(history: History, process: gp.Posterior, width: float) -> float:
     space, rng = history.space, np.random.default_rng(0)  # the same trials give the same estimate
     best = acquire.filled(space, history.coords[history.order[: acquire.BEST]], rng)
     pool = Candidates.at(space, np.concatenate([acquire.prior_coords(space, rng, DRAWS), best]))
-    limits = _limits(process, pool, width)
+    limits = _limits(process, pool.seen, width)
     for _ in range(ROUNDS):
         low = np.argsort(limits, kind="stable")[:REFINED]
         near = Candidates.at(space, acquire.perturbed(space, np.repeat(pool.coords[low], MOVES, axis=0), rng))
-        pool, limits = pool.joined(near), np.append(limits, _limits(process, near, width))
+        pool, limits = pool.joined(near), np.append(limits, _limits(process, near.seen, width))
     return float(limits.min())
 
 
-def _limits(process: gp.Posterior, points: Candidates, width: float) -> Any:
-    mean, sd = process.at(points.seen)
-    return mean - width * sd
+def _limits(process: gp.Posterior, seen: Matrix, width: float) -> NDArray[np.float64]:
+    """Return m - width * s at features (c, D), shape (c,)."""
+    mean, sd = process.at(seen)
+    return np.asarray(mean - width * sd)
