@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from hpspace.run.regret import RegretBound, regret_bound
 from hpspace.run.rules import Rule, max_trials, no_improvement, target
+from hpspace.run.spent import total_resource
 from hpspace.run.stopping import no_progress_loss
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "no_progress_loss",
     "regret_bound",
     "target",
+    "total_resource",
 ]

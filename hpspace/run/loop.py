@@ -161,6 +161,7 @@ trials_save_file, max_new_evals, trial_timeout
                 turn.move(self.trials, "adopt")(self.domain)
                 self._evaluator.open()
                 self._callbacks.call("on_start")
+                self._heed_callbacks()
                 self._take_turns(N, block_until_done)
                 self._end(block_until_done)
             except BaseException:  # from the keyboard at any moment: leave trials and file as they should be

@@ -11,13 +11,14 @@ Users make rules by the functions of `hpspace.stop`. The one rule with a model i
 from __future__ import annotations
 
 import difflib
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hpspace.run.direction import direction_of
-from hpspace.trials.bests import best_of, loss_of
+from hpspace.trials.bests import best_of, loss_of, standing
 from hpspace.trials.direction import MAXIMIZE, shown
 from hpspace.trials.document import JOB_STATE_DONE, JOB_STATE_ERROR, STATUS_FAIL, STATUS_OK, STATUS_PRUNED
 
@@ -102,7 +103,7 @@ class MaxTrials(Rule):
 
     def reason(self, trials: Any) -> str | None:
         """Say that there are enough."""
-        ends = Counter(map(_end, _ended(trials)))
+        ends = Counter(map(_end, ended(trials)))
         count = sum(ends[state] for state in self.states)
         return f"{count} trials are {' or '.join(self.states)}" if count >= self.n else None
 
@@ -153,13 +154,13 @@ class NoImprovement(Rule):
 
     def reason(self, trials: Any) -> str | None:
         """Say for how many trials nothing has become better."""
-        best: float | None = None
+        best: tuple[float, float] | None = None
         stale = 0
-        for doc in _ended(trials):
-            loss = loss_of(doc["result"]) if doc["state"] == JOB_STATE_DONE else float("nan")
+        for doc in ended(trials):
+            place = standing(doc) if doc["state"] == JOB_STATE_DONE else (math.inf, math.nan)
             stale += 1
-            if loss == loss and (best is None or loss < best - self._step(best)):
-                best, stale = loss, 0
+            if place[1] == place[1] and (best is None or place < (best[0], best[1] - self._step(best[1]))):
+                best, stale = place, 0
         return f"no improvement in {stale} trials" if stale >= self.n else None
 
     def _step(self, best: float) -> float:
@@ -172,6 +173,8 @@ class NoImprovement(Rule):
 
 def no_improvement(n: int, min_delta: float = 0.0, percent: float = 0.0) -> Rule:
     """Stop when so many trials in a row have not made the best better.
+
+    Where trials are given different resources, the best is that of the highest resource, and a higher one is better.
 
     Parameters
     ----------
@@ -236,7 +239,7 @@ def _at_least_one(rule: str, n: Any) -> int:
     return int(n)
 
 
-def _ended(trials: Any) -> list[Mapping[str, Any]]:
+def ended(trials: Any) -> list[Mapping[str, Any]]:
     """Return the documents of the trials that ended with a result or an error, in order of insertion."""
     docs = trials.documents() if hasattr(trials, "documents") else trials.trials
     return [doc for doc in docs if doc["state"] in (JOB_STATE_DONE, JOB_STATE_ERROR)]

@@ -13,8 +13,7 @@ from typing import Any
 
 from hpspace.run.direction import direction_of
 from hpspace.run.progress import Silence
-from hpspace.run.stopping import best_ok_loss
-from hpspace.trials.bests import loss_of
+from hpspace.trials.bests import best_of, loss_of, standing
 from hpspace.trials.direction import measure, shown
 from hpspace.trials.document import JOB_STATE_DONE, JOB_STATE_NEW, STATUS_OK
 
@@ -32,7 +31,7 @@ class Scoreboard:
     Attributes
     ----------
     best : float
-        The lowest loss so far, as it is stored; infinite if there is none.
+        The lowest loss so far, as it is stored, among those at the highest resource; infinite if there is none.
     done : int
         Finished trials.
     told : int
@@ -43,16 +42,21 @@ class Scoreboard:
 
     def __init__(self, trials: Any) -> None:
         self._trials = trials
-        self.best = math.inf
+        self._standing = (math.inf, math.inf)  # of the best trial
         self.done = self.told = 0
         self.display: Any = Silence()
         self._documents = 0
         self._warned_nan = False
 
+    @property
+    def best(self) -> float:
+        """The loss of the best trial."""
+        return self._standing[1]
+
     def read(self) -> None:
         """Count finished trials and find the best loss anew."""
-        best = best_ok_loss(self._trials)
-        self.best = math.inf if best is None else best
+        best = best_of(self._trials.trials)
+        self._standing = (math.inf, math.inf) if best is None else standing(best)
         self.done = self.count(JOB_STATE_DONE)
         self._documents = len(self._trials._dynamic_trials)
 
@@ -108,9 +112,11 @@ class Scoreboard:
                 trial["tid"],
                 extra={"action": "nan_loss", "tid": trial["tid"]},
             )
-        better = loss < self.best
-        self.best = loss if better else self.best
-        return better
+        place = standing(trial)
+        if not place < self._standing:  # a NaN among them: not so
+            return False
+        self._standing = place
+        return loss < math.inf
 
     def show(self) -> None:
         """Tell the display of newly finished trials."""
