@@ -155,12 +155,14 @@ class SparkTrials(Trials):
             logger.warning("SparkTrials(timeout=%s) goes before fmin(timeout=%s)", self.timeout, timeout)
         seconds = timeout if self.timeout is None else self.timeout
         rule = _Remembered(early_stop_fn)
+        executor = self._executor(self._profile)
+        executor.check_workers()  # before the clock of the run starts
         options = {**kwargs, "catch_eval_exceptions": True, "early_stop_fn": rule.function}
         with self._telling_why(seconds, rule):
             return super().fmin(
                 fn, space, algo, max_evals, seconds,
                 self.loss_threshold if loss_threshold is None else loss_threshold,
-                *args, executor=self._executor(self._profile), **options,
+                *args, executor=executor, **options,
             )  # fmt: skip
 
     @contextmanager

@@ -97,6 +97,7 @@ class SparkExecutor:
         self._late = LateWords("Spark")
         self._running: dict[Any, _Running] = {}
         self._name = ""
+        self._checked = False
         self._domain: Any = None
 
     def start(self, domain: Any) -> None:
@@ -109,14 +110,22 @@ class SparkExecutor:
         """
         self.close(kill=True)
         blob = pickled_domain(domain)
+        self.check_workers()
         self._mailbox = Mailbox()
         self._late = LateWords("Spark")
         self._name = uuid.uuid4().hex
-        self._check_workers()
         self._domain = self._context.broadcast(blob)
 
-    def _check_workers(self) -> None:
-        """Run something trivial everywhere, which also starts the workers' Python before any trial is timed."""
+    def check_workers(self) -> None:
+        """Run something trivial everywhere, once: it also starts the workers' Python before any trial is timed.
+
+        Raises
+        ------
+        ExecutorError
+            As `start`.
+        """
+        if self._checked:
+            return
         try:
             self._context.parallelize(range(self.capacity), self.capacity).mapPartitions(_hello).collect()
         except Exception as error:
@@ -125,6 +134,7 @@ class SparkExecutor:
                 f"{sys.version_info.major}.{sys.version_info.minor} and hpspace; set the environment variable "
                 "PYSPARK_PYTHON to such an interpreter before the session is made"
             ) from error
+        self._checked = True
 
     def submit(self, job: Job) -> None:
         """Give a trial to Spark; see `Executor.submit`.
@@ -241,6 +251,7 @@ def _task(name: str, domain: Any, job: bytes, rows: Iterator[int]) -> Iterator[b
     """Evaluate one trial on a worker, unless that was begun before."""
     from pyspark import TaskContext
 
+    list(rows)  # Spark keeps a Python process for further tasks only if its input was read to the end
     context = TaskContext.get()
     if context is not None and context.attemptNumber() > 0:
         work = loads(job)
