@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import numpy as np
 
 from hpspace.plot import canvas
 from hpspace.plot.rows import Row, rows_of
+from hpspace.trials.direction import measure, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,13 +37,14 @@ def main_plot_history(
     trials: Trials,
     do_show: bool = True,
     status_colors: Mapping[str, str] | None = None,
-    title: str = "Loss History",
+    title: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Plot the loss of every trial in order, the best loss so far, and the average best error.
 
-    Trials that failed, or whose loss is missing, NaN or infinite, are crosses at the lower edge. Trials that
-    are not finished are not drawn.
+    In a search that maximises, values are shown as the objective returned them, the largest being the best. Trials
+    that failed, or whose loss is missing, NaN or infinite, are crosses at the lower edge. Trials that are not finished
+    are not drawn.
 
     Parameters
     ----------
@@ -51,8 +54,8 @@ def main_plot_history(
         Whether to show the figure; False leaves it as pyplot's current one.
     status_colors : mapping of str to colour, optional
         Colours by result status; those not given are `default_status_colors`.
-    title : str
-        Title of the Axes.
+    title : str, optional
+        Title of the Axes; by default "Loss History", or "Value History" of a search that maximises.
     ax : matplotlib.axes.Axes, optional
         Where to draw; default: pyplot's current Axes.
 
@@ -69,7 +72,8 @@ def main_plot_history(
     ax = ax if ax is not None else canvas.current_axes()
     draw_history(ax, rows_of(trials), {**default_status_colors, **(status_colors or {})})
     _draw_average_best(ax, trials)
-    ax.set(title=title, xlabel="trial", ylabel="loss")
+    name = measure(trials.direction)
+    ax.set(title=title or f"{name.capitalize()} History", xlabel="trial", ylabel=name)
     if ax.get_legend_handles_labels()[0]:
         ax.legend()
     canvas.finish(do_show)
@@ -90,21 +94,24 @@ def draw_history(ax: Axes, rows: Sequence[Row], colors: Mapping[str, str]) -> No
     """
     good = [row for row in rows if row.ok]
     if good:
-        x, losses = [row.x for row in good], [row.loss for row in good]
-        ax.scatter(x, losses, c=colors["ok"], s=16, label="ok")
-        ax.step(
-            x, np.minimum.accumulate(losses), where="post", color=colors["ok"], alpha=0.5, label="best so far"
-        )
+        x, values = [row.x for row in good], [row.value for row in good]
+        ax.scatter(x, values, c=colors["ok"], s=16, label="ok")
+        best = [row.value for row in itertools.accumulate(good, _better)]
+        ax.step(x, best, where="post", color=colors["ok"], alpha=0.5, label="best so far")
     failed = [row.x for row in rows if row.failed]
     if failed:
         heights, across = [_MARK_HEIGHT] * len(failed), ax.get_xaxis_transform()
         ax.scatter(failed, heights, c=colors["fail"], s=16, marker="x", transform=across, label="no loss")
 
 
+def _better(one: Row, other: Row) -> Row:
+    return other if other.loss < one.loss else one
+
+
 def _draw_average_best(ax: Axes, trials: Trials) -> None:
     """Draw a line at the average best error, and log it; nothing if no trial has a loss."""
     try:
-        error = trials.average_best_error()
+        error = shown(trials.average_best_error(), trials.direction)
     except ValueError:
         logger.info("no average best error: no trial has a loss")
         return

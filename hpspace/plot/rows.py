@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hpspace.trials.bests import loss_of
+from hpspace.trials.direction import shown
 from hpspace.trials.document import JOB_STATE_CANCEL, JOB_STATE_DONE, JOB_STATE_ERROR, STATUS_FAIL, STATUS_OK
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ class Row:
     status : str
         Status of its result; "fail" also for one that raised, and for one that is "ok" without a finite loss.
     loss : float
-        Its loss, NaN unless `status` is "ok".
+        Its loss as it is stored, NaN unless `status` is "ok"; by it trials are ranked.
+    value : float
+        The same in the direction asked for; it is shown.
     values : mapping of str to float
         Raw values of its active parameters.
     """
@@ -38,6 +41,7 @@ class Row:
     x: float
     status: str
     loss: float
+    value: float
     values: Mapping[str, float]
 
     @property
@@ -66,13 +70,14 @@ def rows_of(trials: Trials) -> list[Row]:
     """
     docs = [doc for doc in trials.documents() if doc["state"] != JOB_STATE_CANCEL]
     by_tid = all(isinstance(doc["tid"], int) for doc in docs)
-    return [_row(doc, doc["tid"] if by_tid else position) for position, doc in enumerate(docs)]
+    direction = trials.direction
+    return [_row(doc, doc["tid"] if by_tid else position, direction) for position, doc in enumerate(docs)]
 
 
-def _row(doc: Mapping[str, Any], x: float) -> Row:
+def _row(doc: Mapping[str, Any], x: float, direction: str) -> Row:
     status, loss = _outcome(doc)
     found = {label: values[0] for label, values in doc["misc"]["vals"].items() if values}
-    return Row(x, status, loss, found)
+    return Row(x, status, loss, shown(loss, direction), found)
 
 
 def _outcome(doc: Mapping[str, Any]) -> tuple[str, float]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hpspace.plot import canvas
 from hpspace.plot.axis import dress
 from hpspace.plot.rows import Row, labels_of, rows_of
+from hpspace.trials.direction import measure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -79,7 +80,7 @@ def main_plot_vars(
         space = trials.space
         dress(ax, label, space[label] if space is not None and label in space else None, shown)
         ax.set_title(label, fontsize=fontsize)
-        ax.set_xlabel("loss" if arrange_by_loss else "trial")
+        ax.set_xlabel(measure(trials.direction) if arrange_by_loss else "trial")
     if labels:
         figure.set_layout_engine("tight")
     canvas.finish(do_show)
@@ -127,4 +128,4 @@ def draw_variable(
 
 
 def _points(rows: Sequence[Row], label: str, by_loss: bool) -> tuple[list[float], list[float]]:
-    return [row.loss if by_loss else row.x for row in rows], [row.values[label] for row in rows]
+    return [row.value if by_loss else row.x for row in rows], [row.values[label] for row in rows]
