@@ -26,6 +26,7 @@ The tree::
     │   ├── UnknownStore               (also ValueError) a URL that names no store, or a wrong one
     │   ├── Unstorable                 (also TypeError) a value that no store can hold; `.path`
     │   ├── IllegalMove                (also ValueError) a state that may not follow another
+    │   ├── ReserveTimeout             (also TimeoutError) no trial came for as long as a worker wanted to wait
     │   └── DomainSwapError            another objective is being evaluated in the same experiment
     ├── MissingExtra                   (ImportError) an optional dependency is not installed
     ├── UnpicklableObjective           (TypeError) an objective that cannot be sent to another process; `.path`
@@ -337,6 +338,10 @@ class IllegalMove(StoreError, ValueError):
     def __str__(self) -> str:
         """Name the trial and both states."""
         return f"trial {self.tid}: {self.state} cannot become {self.wanted}"
+
+
+class ReserveTimeout(StoreError, TimeoutError):
+    """No trial was queued for as long as a worker wanted to wait for one."""
 
 
 class DomainSwapError(StoreError):

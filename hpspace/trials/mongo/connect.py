@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from hpspace.exceptions import UnknownStore
+from hpspace.exceptions import StoreError, UnknownStore
 from hpspace.trials.mongo.contact import Contact
 from hpspace.trials.mongo.errors import explained, is_away, reason, unavailable
 from hpspace.trials.mongo.url import MongoUrl
@@ -154,12 +154,13 @@ class Link:
         for pause in pauses():
             try:
                 result = operation()
-            except KeyboardInterrupt:
+            except KeyboardInterrupt:  # noqa: PERF203  to try again is the point
                 self._hurry()
                 raise
             except PyMongoError as error:
                 if closed.is_set() or not is_away(error):
-                    raise explained(self.url, error, closed.is_set()) from error
+                    problem = explained(self.url, error, closed.is_set())
+                    raise problem from (error if type(problem) is StoreError else None)
                 self._note_away(error)
                 left = started + min(patience, self._patience) - time.monotonic()
                 if left <= 0 or self._paused(closed, min(pause, left)):
@@ -242,6 +243,11 @@ def patient(method: Callable[Concatenate[L, P], R]) -> Callable[Concatenate[L, P
 def brief(method: Callable[Concatenate[L, P], R]) -> Callable[Concatenate[L, P], R]:
     """Make a method one that waits a little only: it is called again anyway, by somebody who must not be held up."""
     return _repeated(method, BRIEF)
+
+
+def once(method: Callable[Concatenate[L, P], R]) -> Callable[Concatenate[L, P], R]:
+    """Make a method one that is tried once, because doing it twice would do harm; its errors are explained."""
+    return _repeated(method, 0.0)
 
 
 def _repeated(method: Callable[Concatenate[L, P], R], patience: float) -> Callable[Concatenate[L, P], R]:

@@ -18,8 +18,8 @@ _NETWORK = {6, 7, 89, 133, 202, 9001, 10058}
 #: ShutdownInProgress, PrimarySteppedDown, NotWritablePrimary, InterruptedAtShutdown, InterruptedDueToReplStateChange,
 #: NotPrimaryNoSecondaryOk, NotPrimaryOrSecondary.
 _NOT_PRIMARY = {91, 189, 10107, 11600, 11602, 13435, 13436}
-#: CursorNotFound and CursorKilled, after a restart; WriteConcernFailed, WriteConflict, ReadConcernMajorityNotAvailableYet,
-#: ExceededTimeLimit, ConnectionPoolExpired.
+#: CursorNotFound and CursorKilled, after a restart; WriteConcernFailed, WriteConflict,
+#: ReadConcernMajorityNotAvailableYet, ExceededTimeLimit, ConnectionPoolExpired.
 _FOR_NOW = {43, 237, 64, 112, 134, 262, 317}
 _AWAY = _NETWORK | _NOT_PRIMARY | _FOR_NOW
 

@@ -90,7 +90,7 @@ def born(doc: Mapping[str, Any]) -> Pipeline:
     return [{"$replaceWith": {"$cond": [{"$eq": [{"$type": "$tid"}, "missing"]}, whole, "$$ROOT"]}}]
 
 
-def claimed(owner: str, token: str, lease: float) -> Pipeline:
+def claimed(owner: Any, token: str, lease: float) -> Pipeline:
     """Move NEW to RUNNING."""
     fields = {
         "state": JOB_STATE_RUNNING,
@@ -101,6 +101,16 @@ def claimed(owner: str, token: str, lease: float) -> Pipeline:
         "closed_by": None,
     }
     return [{"$set": {**fields, **_leased(lease), **_SEEN}}]
+
+
+def booked(owner: Any) -> Pipeline:
+    """Move NEW to RUNNING without a lease, as Hyperopt's workers do."""
+    return [*claimed(owner, "", 0.0), {"$set": {"token": None}}, {"$unset": ["lease", "lease_until"]}]
+
+
+def edited(fields: Mapping[str, Any]) -> Pipeline:
+    """Write top-level keys, whatever they are."""
+    return [{"$replaceWith": {"$mergeObjects": ["$$ROOT", literal(fields)]}}, {"$set": _SEEN}]
 
 
 def extended(lease: float) -> Pipeline:

@@ -74,7 +74,7 @@ class MongoReader(MongoShelf):
             docs = self._read(moves.of(exp_key))
             return Changes(docs, _cursor(deletions, now, docs), reset=cursor is not None)
         stamped = list(self.jobs.find(moves.changed_since(exp_key, cursor.since), _STAMP))
-        new = {doc["_id"] for doc in stamped if cursor.seen.get(doc["tid"]) != doc["version"]}
+        new = {doc["_id"] for doc in stamped if cursor.seen.get(doc["tid"]) != doc.get("version")}
         docs = self._read({"_id": {"$in": list(new)}}) if new else []
         known = [doc for doc in stamped if doc["_id"] not in new]
         return Changes(docs, _cursor(deletions, now, [*known, *docs]))
@@ -90,6 +90,22 @@ class MongoReader(MongoShelf):
 
     def _read(self, which: moves.Filter) -> list[Document]:
         return [restored(doc) for doc in self.jobs.find(which)]
+
+    @patient
+    def versions(self, exp_key: str | None, tids: Iterable[int] | None = None) -> dict[int, int]:
+        """Return the version of each trial, of all or of those with given ids."""
+        found = self.jobs.find(moves.of(exp_key, tids), {"tid": True, "version": True})
+        return {doc["tid"]: doc.get("version", 0) for doc in found}
+
+    @patient
+    def tids(self, which: moves.Filter) -> list[int]:
+        """Return the ids of the trials that a filter of MongoDB describes."""
+        return [doc["tid"] for doc in self.jobs.find(which, {"tid": True})]
+
+    @patient
+    def documents(self, tids: Iterable[int]) -> list[Document]:
+        """Return the trials with given ids, as far as they are there."""
+        return self._read(moves.of(None, tids))
 
     def wait(self, seconds: float) -> None:
         """Wait for a change; see `Store.wait` and `wake`."""

@@ -24,7 +24,7 @@ from hpspace.trials.mongo.url import MongoUrl
 from hpspace.trials.mongo.values import restored, storable
 from hpspace.trials.mongo.where import given
 from hpspace.trials.moves import check_outcome
-from hpspace.trials.shared.contract import LEASE, MAX_ATTEMPTS, Claim, Reaped
+from hpspace.trials.shared.contract import LEASE, MAX_ATTEMPTS, SCHEMA_VERSION, Claim, Reaped
 from hpspace.trials.shared.rules import check_insertable, new_token, same_trial, tid_taken, worker_lost
 
 R = TypeVar("R")
@@ -103,7 +103,7 @@ class MongoStore(MongoReader):
         new: dict[int, Document] = {}
         for doc in docs:
             check_insertable(doc)
-            copy = _insertable(doc)
+            copy = insertable(doc)
             if not same_trial(new.setdefault(doc["tid"], copy), copy):
                 raise tid_taken(doc)
         if new:
@@ -265,8 +265,6 @@ class MongoStore(MongoReader):
     @patient
     def delete(self, exp_key: str | None, tids: Iterable[int] | None = None) -> int:
         """Remove trials and what belongs to them; see `Store.delete`."""
-        from bson import ObjectId
-
         goners = moves.of(exp_key, tids)
         keys: set[str | None] = {exp_key} if exp_key is not None else self._experiment_keys()
         files = [
@@ -278,10 +276,16 @@ class MongoStore(MongoReader):
         self._blobs.remove(files)
         if tids is None:
             self._clear(keys)
-        self._link.database[schema.STORE].update_one(
-            schema.THE_STORE, {"$set": {"deletions": ObjectId()}}, upsert=True
-        )
+        self.mark_deletion()
         return self._moved(deleted)
+
+    @patient
+    def mark_deletion(self) -> None:
+        """Let readers start anew: trials were deleted."""
+        from bson import ObjectId
+
+        new = {"$set": {"deletions": ObjectId()}, "$setOnInsert": {"schema": SCHEMA_VERSION}}
+        self._link.database[schema.STORE].update_one(schema.THE_STORE, new, upsert=True)
 
     def _moved(self, outcome: R) -> R:
         """Tell others of a move, if there was one."""
@@ -336,8 +340,8 @@ def open_store(
     return MongoStore(link, adopt_stale)
 
 
-def _insertable(doc: Mapping[str, Any]) -> Document:
-    """Return the copy of a document that is inserted."""
+def insertable(doc: Mapping[str, Any]) -> Document:
+    """Return the copy of a document that is inserted, with an ``_id`` of its own; Unstorable if there is none."""
     from bson import ObjectId
 
     copy = storable({key: value for key, value in doc.items() if key not in _OWN_KEYS}, f"trial {doc['tid']}")

@@ -24,6 +24,8 @@ from urllib.parse import parse_qs, quote, unquote
 
 from hpspace.exceptions import UnknownStore
 
+#: What is shown in place of a password.
+HIDDEN = "***"
 #: The collection of trials, unless the address names another one.
 JOBS = "jobs"
 #: Port of a MongoDB server, unless the address names another one.
@@ -72,7 +74,7 @@ class MongoUrl:
     @property
     def shown(self) -> str:
         """The address for people: without the password."""
-        login = f"{self._login(None if self.password is None else '***')}@" if self.user is not None else ""
+        login = f"{self._login(None if self.password is None else HIDDEN)}@" if self.user is not None else ""
         options = f"?{self.options}" if self.options else ""
         tail = "" if self.exp_key is None else f"#{self.exp_key}"
         plain = self.scheme != "mongo" and self.collection == JOBS
@@ -194,8 +196,8 @@ def redacted(text: str) -> str:
     head, at, tail = text.rpartition("@")
     scheme, slashes, login = head.rpartition("://") if "://" in head else ("", "", head)
     user, colon, _ = login.partition(":")
-    shown = f"{scheme}{slashes}{user}{colon}***@{tail}" if at and colon else text
-    return _SECRET_OPTION.sub(r"\1***", shown)
+    shown = f"{scheme}{slashes}{user}{colon}{HIDDEN}@{tail}" if at and colon else text
+    return _SECRET_OPTION.sub(rf"\1{HIDDEN}", shown)
 
 
 # -- Hyperopt's functions ----------------------------------------------------------------------------------
@@ -215,7 +217,7 @@ class ParsedUrl(NamedTuple):
 
     def __repr__(self) -> str:
         """Show everything but the password."""
-        shown = self._replace(password=None if self.password is None else "***")
+        shown = self._replace(password=None if self.password is None else HIDDEN)
         return f"ParsedUrl{tuple(shown)!r}"
 
 

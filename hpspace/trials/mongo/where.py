@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hpspace.exceptions import UnknownStore
-from hpspace.trials.mongo.url import WANTED, MongoUrl, parse
+from hpspace.trials.mongo.url import HIDDEN, WANTED, MongoUrl, parse
 
 #: Variable with the address, and variable with the name of a file that holds it.
 URL_VARIABLE = "HPSPACE_MONGO_URL"
@@ -32,8 +32,9 @@ def given(address: str | MongoUrl | None) -> MongoUrl:
     ----------
     address : str, MongoUrl or None
         None looks into ``$HPSPACE_MONGO_URL``, then into the file named by ``$HPSPACE_MONGO_URL_FILE``, then for the
-        server that ``hpspace mongo up`` has started. If it has a user without a password, that is taken from the same
-        place, provided that it is the same user of the same hosts, or else from Hyperopt's file ``~/.hyperopt``.
+        server that ``hpspace mongo up`` has started. If it has a user without a password, or with the ``***`` of
+        addresses as they are shown, that is taken from the same place, provided that it is the same user of the same
+        hosts, or else from Hyperopt's file ``~/.hyperopt``.
 
     Returns
     -------
@@ -67,7 +68,7 @@ def _found() -> str | None:
 
 def _with_password(url: MongoUrl) -> MongoUrl:
     """Add the password of a user who has none."""
-    if url.user is None or url.password is not None:
+    if url.user is None or url.password not in (None, HIDDEN):
         return url
     known = _found()
     other = None if known is None else parse(known)
