@@ -194,6 +194,11 @@ def waits(curve: Curve, warmup_steps: int, interval_steps: int) -> str | None:
     return None
 
 
+def at_the_end(curve: Curve) -> str:
+    """Say why a trial that has come as far as finished ones is not stopped any more."""
+    return f"step {curve.step}: no finished trial went further, so that stopping here saves nothing"
+
+
 def check_count(owner: str, name: str, value: Any, least: int) -> None:
     """Raise ValueError unless an argument of a pruner is a whole number of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:

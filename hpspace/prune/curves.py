@@ -171,6 +171,10 @@ class Curves:
         first: NDArray[np.float64] = self._table.first_from(step)[self._among]
         return first
 
+    def furthest(self) -> int:
+        """Return the highest step that any of them has reported; -1 without one."""
+        return int(self._table.last_steps[self._among].max(initial=-1))
+
     def best(self) -> Curve | None:
         """Return the curve of the finished trial with the lowest loss, the first of equals; None without one."""
         losses = np.where(self._among & (self._table.kinds == OK), self._table.losses, np.nan)

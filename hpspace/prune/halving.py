@@ -6,6 +6,8 @@ another. This is the stopping form of the asynchronous successive halving of Li 
 parallel hyperparameter tuning", algorithm 2): trials are stopped instead of being paused and promoted, so objectives
 need not be able to resume. `hpspace.asha` is the form with promotion.
 
+Where finished trials have ended nothing is decided: stopping there would save nothing and lose the result.
+
 How steps count: a curve whose steps begin at 0 has spent the resource ``step + 1`` at a step (epoch 0 is one epoch),
 one whose steps begin later has spent ``step``.
 """
@@ -16,7 +18,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hpspace.prune.base import Verdict, check_count, register
+from hpspace.prune.base import Verdict, at_the_end, check_count, register
 from hpspace.prune.curves import Curve, Curves
 
 #: One of so many trials goes on at a rung, if nothing is said.
@@ -47,7 +49,7 @@ class Halving:
     Examples
     --------
     >>> from hpspace.prune.curves import curves_of
-    >>> others = curves_of([[0.5], [0.6], [0.9]])
+    >>> others = curves_of([[0.5, 0.4], [0.6], [0.9]])
     >>> print(Halving(eta=2).decide(Curve.of([0.7]), others).reason)
     step 0: 0.7 at rung 1 is not among the best 2 of 4 trials: the limit is 0.6
     """
@@ -118,6 +120,9 @@ def _decide_at(curve: Curve, rivals: Curves, rung: int, step: int, eta: int, min
     head = f"step {curve.step}: {curve.shown(value)} at rung {rung}"
     if value != value:
         return Verdict(True, f"{head}: NaN never goes on")
+    finished = rivals.finished()
+    if len(finished) and curve.step >= finished.furthest():
+        return Verdict(False, at_the_end(curve))
     there = rivals.values_from(step)
     there = np.append(there[there == there], value)  # a rival's NaN counts as infinity
     n = len(there)

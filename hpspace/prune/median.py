@@ -22,7 +22,7 @@ class Median:
     Examples
     --------
     >>> from hpspace.prune.curves import curves_of
-    >>> others = curves_of([[0.5, 0.4], [0.6, 0.3], [0.9, 0.8]])
+    >>> others = curves_of([[0.5, 0.4, 0.4], [0.6, 0.3, 0.3], [0.9, 0.8, 0.8]])
     >>> Median().decide(Curve.of([0.7, 0.6]), others)
     Verdict(stop=False, reason='step 1: 3 of 5 start-up trials finished')
     >>> Median(startup_trials=3).decide(Curve.of([0.7, 0.6]), others).stop

@@ -2,8 +2,10 @@
 
 The rule compares a trial's best value so far with a percentile of what finished trials reported at the very same
 step. It is lenient on purpose: a single bad report is forgiven, for the best value counts; and only finished trials
-are compared with, which were good enough to finish. It is the rule of Optuna's percentile pruner; the median stopping
-rule of Golovin et al. (2017, "Google Vizier", section 3.1) differs in that it averages the others' values so far.
+are compared with, which were good enough to finish. It is the rule of Optuna's percentile pruner, but for the last
+step: a trial that has come as far as any finished one is not stopped there, for that would save nothing and lose its
+result. The median stopping rule of Golovin et al. (2017, "Google Vizier", section 3.1) averages the others' values so
+far.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpspace.prune.base import Verdict, check_count, register, waits
+from hpspace.prune.base import Verdict, at_the_end, check_count, register, waits
 from hpspace.prune.curves import Curve, Curves
 
 
@@ -41,7 +43,7 @@ class Percentile:
     Examples
     --------
     >>> from hpspace.prune.curves import curves_of
-    >>> others = curves_of([[0.5, 0.4], [0.6, 0.3], [0.9, 0.8]])
+    >>> others = curves_of([[0.5, 0.4, 0.4], [0.6, 0.3, 0.3], [0.9, 0.8, 0.8]])
     >>> print(Percentile(50, startup_trials=3).decide(Curve.of([0.7, 0.6]), others).reason)
     step 1: best value 0.6 so far is worse than 0.4, the median of 3 finished trials
     """
@@ -77,6 +79,8 @@ class Percentile:
             return Verdict(
                 False, f"step {curve.step}: {n} of {max(1, self.startup_trials)} start-up trials finished"
             )
+        if curve.step == rivals.furthest():
+            return Verdict(False, at_the_end(curve))
         return self._compared(curve, rivals.values_at(curve.step))
 
     def _compared(self, curve: Curve, values: np.ndarray) -> Verdict:

@@ -49,6 +49,7 @@ class CurveTable:
         self._losses = Growing(np.float64)
         self._branches = Growing(np.intp)
         self._numbers = Growing(np.int64)
+        self._last = Growing(np.int64)
         self._branch_ids: dict[Hashable, int] = {}
         self._steps: list[Growing] = []
         self._values: list[Growing] = []
@@ -79,6 +80,7 @@ class CurveTable:
         self.tids.append(tid)
         self.asked.append(-1)
         self._numbers.append(tid if isinstance(tid, int) else row)
+        self._last.append(-1)
         self._kinds.append(PENDING)
         self._losses.append(np.nan)
         self._branches.append(self._branch_ids.setdefault(branch, len(self._branch_ids)))
@@ -109,6 +111,7 @@ class CurveTable:
         before = int(steps[place - 1]) if place else -1
         steps.insert(place, step)
         self._values[row].insert(place, value)
+        self._last[row] = max(self._last[row], step)
         rows, values = self._at.setdefault(step, (Growing(np.intp), Growing(np.float64)))
         rows.append(row)
         values.append(value)
@@ -152,6 +155,11 @@ class CurveTable:
     def numbers(self) -> NDArray[np.int64]:
         """Place of each trial among all: its id if that is an integer, else its row; shape (n,)."""
         return self._numbers.view
+
+    @property
+    def last_steps(self) -> NDArray[np.int64]:
+        """Highest step that each trial has reported, shape (n,); -1 without a report."""
+        return self._last.view
 
     def steps(self, row: int) -> NDArray[np.int64]:
         """Return the steps that a trial reported, ascending."""

@@ -160,7 +160,7 @@ def test_reasons_speak_in_the_direction_asked_for() -> None:
         table = CurveTable("maximize")
         for tid in range(6):
             row = table.add(tid)
-            for step in range(6):
+            for step in range(6 + (tid < 5)):
                 table.report(row, step, -0.9 - 0.001 * tid if tid < 5 else -0.6)
             table.settle(row, OK if tid < 5 else PENDING, -0.9 if tid < 5 else math.nan)
         verdict = PLANNED[name].decide(curve_at(table, 5), others_of(table, 5))

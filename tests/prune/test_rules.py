@@ -33,15 +33,15 @@ from hpspace.prune.table import CurveTable
 
 NAN, INF = math.nan, math.inf
 
-#: Five finished trials; medians by step: 0.7, 0.5, 0.4 (only trials 0 to 2 came to step 2).
+#: Five finished trials; medians by step: 0.7, 0.5, 0.4 (only trials 0 to 2 came to step 2, only trial 0 to step 3).
 #:
-#:          step 0  step 1  step 2
-#: trial 0    0.9     0.5     0.4
+#:          step 0  step 1  step 2  step 3
+#: trial 0    0.9     0.5     0.4     0.3
 #: trial 1    0.8     0.8     0.8
 #: trial 2    0.7     0.2     0.1
 #: trial 3    0.6     0.6
 #: trial 4    0.5     0.4
-FIVE = [[0.9, 0.5, 0.4], [0.8, 0.8, 0.8], [0.7, 0.2, 0.1], [0.6, 0.6], [0.5, 0.4]]
+FIVE = [[0.9, 0.5, 0.4, 0.3], [0.8, 0.8, 0.8], [0.7, 0.2, 0.1], [0.6, 0.6], [0.5, 0.4]]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,8 @@ FIVE = [[0.9, 0.5, 0.4], [0.8, 0.8, 0.8], [0.7, 0.2, 0.1], [0.6, 0.6], [0.5, 0.4
         ([0.10, 9.0, 9.0], False),
         ([0.60, 0.50, 0.41], True),  # of 0.4, 0.8, 0.1 the median is 0.4
         ([0.60, 0.50, 0.40], False),
-        ([0.60, 0.50, 0.90, 0.90], False),  # nobody came to step 3
+        ([0.60, 0.50, 0.90, 0.90], False),  # nobody went further than step 3: too late to save anything
+        ([0.60, 0.50, 0.90, 0.90, 0.90], False),  # nobody came to step 4
         ([NAN], True),
         ([NAN, 0.4], False),
         ([0.4, NAN], False),
@@ -120,7 +121,7 @@ def test_when_the_median_rule_decides(rule: Median, steps: list[int], asked: int
 
 def test_only_finished_trials_are_compared_with() -> None:
     """Running and pruned trials are in the table too; the median of the finished ones at step 0 is 0.5."""
-    others = curves_of([[0.1]] * 9 + [[0.5]] * 5, losses=[None] * 9 + [0.5] * 5)
+    others = curves_of([[0.1]] * 9 + [[0.5, 0.5]] * 5, losses=[None] * 9 + [0.5] * 5)
     assert not Median().decide(Curve.of([0.5]), others).stop
     assert Median().decide(Curve.of([0.51]), others).stop
 
@@ -133,6 +134,7 @@ def two_branches() -> CurveTable:
         row = table.add(len(table), branch)
         table.report(row, 0, value)
         if row < len(finished):
+            table.report(row, 1, value)
             table.settle(row, OK, value)
     return table
 
@@ -306,9 +308,9 @@ def test_the_signed_rank_test_is_scipys(n: int) -> None:
 
 # -- rungs -------------------------------------------------------------------------------------------------
 
-#: Values at steps 0 ... 8, so resources 1 ... 9. Rungs for eta=3 are 1, 3, 9: steps 0, 2, 8.
+#: Values at steps 0 ... 9, so resources 1 ... 10. Rungs for eta=3 are 1, 3, 9: steps 0, 2, 8.
 #: At rung 1: 0.1, 0.2, 0.3, 0.4, 0.5. At rung 3: 0.5, 0.4, 0.3 (trials 0 to 2). At rung 9: 0.2 (trial 0).
-LADDER = [[0.1, 0.9, 0.5, 0, 0, 0, 0, 0, 0.2], [0.2, 0, 0.4], [0.3, 0, 0.3], [0.4], [0.5]]
+LADDER = [[0.1, 0.9, 0.5, 0, 0, 0, 0, 0, 0.2, 0], [0.2, 0, 0.4], [0.3, 0, 0.3], [0.4], [0.5]]
 
 
 @pytest.mark.parametrize(
@@ -318,14 +320,19 @@ LADDER = [[0.1, 0.9, 0.5, 0, 0, 0, 0, 0, 0.2], [0.2, 0, 0.4], [0.3, 0, 0.3], [0.
         ([0.21], -1, True),
         ([0.15], -1, False),
         ([9.0, 9.0], 0, False),  # between rungs
-        ([9.0, 9.0, 0.31], 1, True),  # four at rung 3, one goes on
+        ([9.0, 9.0, 0.31], 1, True),  # four at rung 3, one goes on; trial 0 has gone further
         ([9.0, 9.0, 0.30], 1, False),
         ([9.0, 9.0, 0.29, 9.0], 1, False),  # asked late: the value at the rung counts, not the last one
         ([9.0, 9.0, 0.31, 0.0], 1, True),
         ([9.0, 9.0, 0.31, 0.0], 2, False),  # asked at the rung and let go: that is settled
         ([0.21, 9.0, 0.0], -1, True),  # never asked before: the first rung stops it
-        ([0, 0, 0, 0, 0, 0, 0, 0, 0.21], 7, True),  # two at rung 9, one goes on
+        (
+            [0, 0, 0, 0, 0, 0, 0, 0, 0.21],
+            7,
+            True,
+        ),  # two at rung 9, one goes on; trial 0 has gone one step further
         ([0, 0, 0, 0, 0, 0, 0, 0, 0.19], 7, False),
+        ([0, 0, 0, 0, 0, 0, 0, 0, 0.21, 0], 7, False),  # asked at the step where trial 0 ended
         ([NAN], -1, True),
         ([0.1, NAN], 0, False),
     ],
@@ -365,7 +372,7 @@ def test_at_which_steps_halving_decides(rule: Halving, steps: range, rungs: list
 
 
 def test_the_first_trials_of_a_rung_go_on_if_asked_to() -> None:
-    others = curves_of([[0.1], [0.2]])
+    others = curves_of([[0.1, 0.1], [0.2]])
     assert Halving(eta=3).decide(Curve.of([0.3]), others).stop
     assert not Halving(eta=3, min_trials=4).decide(Curve.of([0.3]), others).stop
     assert Halving(eta=3, min_trials=3).decide(Curve.of([0.3]), others).stop
