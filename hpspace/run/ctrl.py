@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from hpspace.exceptions import TrialPruned
+from hpspace.run.direction import stored
 from hpspace.run.reporting import Reporter
 from hpspace.trials.document import JOB_STATE_DONE
 from hpspace.trials.fidelity import resource_of
@@ -136,15 +137,19 @@ class Ctrl:
             self._on_stop()
 
     def checkpoint(self, result: dict[str, Any] | None = None) -> None:
-        """Store a partial result in the trial.
+        """Store a partial result in the trial, also in a store that others share.
 
         Parameters
         ----------
         result : dict or None
-            The result so far; the one that the objective returns replaces it.
+            The result so far, a loss in the direction asked for; the one that the objective returns replaces it. None
+            only makes known what was changed in `current_trial`.
         """
+        trial = self._trial()
         if result is not None:
-            self._trial()["result"] = result
+            trial["result"] = stored(result, self.direction, trial["tid"])
+        if getattr(self.trials, "shared", False):
+            self.trials.checkpoint(trial)
 
     @property
     def attachments(self) -> Any:
@@ -163,7 +168,8 @@ class Ctrl:
         Parameters
         ----------
         specs, results, miscs : sequences of one length
-            One entry a trial, as for `Trials.new_trial_docs`; `misc` needs "idxs" and "vals".
+            One entry a trial, as for `Trials.new_trial_docs`; losses in the direction asked for; `misc` needs "idxs"
+            and "vals".
         new_tids : sequence or None
             Their ids; None asks the trials for new ones.
 
@@ -183,7 +189,8 @@ class Ctrl:
         source = self._trial()
         tids = self.trials.new_trial_ids(len(specs)) if new_tids is None else list(new_tids)
         full = [_completed(misc, tid, source) for misc, tid in zip(miscs, tids)]
-        docs = self.trials.source_trial_docs(tids, specs, results, full, [source] * len(tids))
+        kept = [stored(result, self.direction, tid) for result, tid in zip(results, tids)]
+        docs = self.trials.source_trial_docs(tids, specs, kept, full, [source] * len(tids))
         for doc in docs:
             doc["state"] = JOB_STATE_DONE
         return self.trials.insert_trial_docs(docs)

@@ -34,6 +34,7 @@ from hpspace.run.evaluators import Evaluator, Serial
 from hpspace.run.executors.base import Executor
 from hpspace.run.parallel import Parallel
 from hpspace.run.progress import Silence, callback_from
+from hpspace.run.reporting import current_ctrl, running
 from hpspace.run.rules import Rule
 from hpspace.run.scoreboard import Scoreboard
 from hpspace.run.seeds import base_from
@@ -156,14 +157,16 @@ trials_save_file, max_new_evals, trial_timeout
         self._board.told = self._board.done
         expected = self._board.expected(N, self.max_evals, self.max_new_evals)
         display = self.progress_callback(self._board.told, expected)
-        with display as self._board.display, turn.move(self.trials, "keeping_alive")():
+        alive, outer = turn.move(self.trials, "keeping_alive")(), running(current_ctrl())
+        with display as self._board.display, alive, outer:  # an interrupt may leave an inner Ctrl behind
             try:
                 turn.move(self.trials, "adopt")(self.domain)
                 self._evaluator.open()
                 self._callbacks.call("on_start")
                 self._heed_callbacks()
-                self._take_turns(N, block_until_done)
-                self._end(block_until_done)
+                waits = block_until_done or not self.asynchronous
+                self._take_turns(N, waits)
+                self._end(waits)
             except BaseException:  # from the keyboard at any moment: leave trials and file as they should be
                 self.close(kill=True)
                 self._settle()
@@ -174,13 +177,13 @@ trials_save_file, max_new_evals, trial_timeout
         self._callbacks.end()
         self._heed_callbacks()
 
-    def _take_turns(self, n: int, block_until_done: bool) -> None:
-        """Queue `n` trials and evaluate what is queued, until done or stopped."""
+    def _take_turns(self, n: int, waits: bool) -> None:
+        """Queue `n` trials, and see them evaluated if this run `waits` for that, until done or stopped."""
         n = n if self.max_new_evals is None else min(n, self.max_new_evals)
         demand = Demand(n, self.max_evals, self._supply, self.trials)
         while not self._must_stop():
             more = self._fill_queue(demand) and demand.missing > 0
-            if not (more or self._has_work(block_until_done)):
+            if not more and not (waits and self._evaluator.busy()):
                 return
             self._evaluator.turn(more)
             self._take_note()
@@ -197,16 +200,12 @@ trials_save_file, max_new_evals, trial_timeout
         if news:
             self._ask_early_stop()
 
-    def _has_work(self, block_until_done: bool) -> bool:
-        """Whether a queued trial is to be evaluated, or a running one to be waited for."""
-        return (block_until_done or not self.asynchronous) and self._evaluator.busy()
-
-    def _end(self, block_until_done: bool) -> None:
-        """Cancel what a limit has kept from being evaluated, and wait for what is under way."""
+    def _end(self, waits: bool) -> None:
+        """Cancel what a limit has kept from being evaluated, and wait for what is under way if this run `waits`."""
         if self._stopped and (self._shared or not self.asynchronous):
             # So that every visible trial is complete. Workers may have begun what looks queued here.
             turn.cancel_queued(self.trials, self._supply.own if self._shared else None)
-        if block_until_done or not self.asynchronous:
+        if waits:
             self._evaluator.drain()
         self._refresh()
         self._board.read()
