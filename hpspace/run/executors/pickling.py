@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hpspace.exceptions import UnpicklableObjective
+from hpspace.graph import Literal, Node
 from hpspace.run.objective import KeywordObjective
 
 #: How far into an object the search for the culprit goes.
@@ -111,6 +112,11 @@ def _parts(obj: Any) -> Iterator[tuple[str, Any]]:
         yield ".func", obj.func
         yield from ((f".args[{i}]", value) for i, value in enumerate(obj.args))
         yield from ((f".keywords[{key!r}]", value) for key, value in obj.keywords.items())
+    elif isinstance(obj, Literal):
+        yield "", obj.obj
+    elif isinstance(obj, Node):
+        yield from ((f"[{i}]", node) for i, node in enumerate(obj.pos_args))
+        yield from ((f"[{key!r}]", node) for key, node in obj.named_args)
     elif isinstance(obj, Mapping):
         yield from ((f"[{key!r}]", value) for key, value in obj.items())
     elif isinstance(obj, (list, tuple, set, frozenset)):
