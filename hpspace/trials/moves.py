@@ -167,6 +167,20 @@ class MovingTrials:
         """
         time.sleep(max(0.0, seconds))
 
+    def adopt(self, domain: Any) -> None:
+        """Say which objective the trials are evaluated with from here on.
+
+        Parameters
+        ----------
+        domain : Domain
+            The objective and its space.
+
+        Raises
+        ------
+        DomainSwapError
+            A live search evaluates another objective in the same experiment of a store.
+        """
+
     def keeping_alive(self) -> AbstractContextManager[Any]:
         """Return a context manager within which what this process has claimed stays claimed."""
         return nullcontext()

@@ -123,7 +123,7 @@ class StoredTrials(MovingTrials, ReadTrials):
         self._turns += 1
         due = self._turns >= FULL_LOOK_TURNS + len(self._dynamic_trials) // DOCUMENTS_A_TURN
         shrunk = len(self._dynamic_trials) < self._n_settled
-        if due or shrunk or self._exp_key is not None or self._refreshes_itself():
+        if due or shrunk or self._shows_a_part() or self._refreshes_itself():
             self.refresh()
         else:
             self._show(recent=True)
@@ -138,6 +138,10 @@ class StoredTrials(MovingTrials, ReadTrials):
     def _refreshes_itself(self) -> bool:
         """Whether a subclass has its own idea of refreshing, and perhaps another store."""
         return type(self).refresh is not StoredTrials.refresh
+
+    def _shows_a_part(self) -> bool:
+        """Whether the list holds documents of other experiments too."""
+        return self._exp_key is not None
 
     def _show(self, recent: bool) -> None:
         """Make the visible list and follow it with the histories."""

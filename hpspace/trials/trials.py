@@ -50,7 +50,7 @@ class Trials(StoredTrials):
     __module__ = "hpspace.base"  # the address in pickles; this file may move
 
     #: Whether trials are evaluated elsewhere, so that `fmin` has to wait for them.
-    asynchronous: ClassVar[bool] = False
+    asynchronous: bool = False
     #: The function behind `Trials.fmin`; the run layer sets it when it is imported.
     _fmin_hook: ClassVar[Callable[..., Any] | None] = None
 

@@ -1,4 +1,4 @@
-"""The rules that every store applies in the same way: what may be inserted, who is named as owner, what an error says.
+"""The rules that every store applies in the same way: what may be inserted, what makes two documents one trial.
 
 Pure functions on documents; which documents there are, and what makes a move atomic, is each store's business.
 """
@@ -6,9 +6,7 @@ Pure functions on documents; which documents there are, and what makes a move at
 from __future__ import annotations
 
 import math
-import os
 import secrets
-import socket
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,11 +35,6 @@ def worker_lost(attempts: int, owner: Any, exitcode: int | None = None) -> tuple
 def new_token() -> str:
     """Return a random text that proves a claim: 128 bits."""
     return secrets.token_hex(16)
-
-
-def default_owner() -> str:
-    """Return the name of this process in claims: ``host:pid``."""
-    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def check_insertable(doc: Any) -> None:
