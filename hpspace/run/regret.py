@@ -29,6 +29,7 @@ from hpspace.history import History
 from hpspace.run.rules import Rule
 from hpspace.suggest.atpe import acquire
 from hpspace.suggest.atpe.acquire import Candidates
+from hpspace.suggest.fidelity.view import whole
 from hpspace.suggest.surrogate import gp, targets
 from hpspace.suggest.surrogate.features import Matrix, distances, features
 
@@ -108,7 +109,7 @@ def _history(trials: Any) -> History:
     if trials.space is None:
         raise ValueError("regret_bound needs the space of the trials: call trials.remember_space(space)")
     history: History = trials.history(trials.space)
-    return history
+    return history if trials.space.fidelity is None else whole(history, trials.space.fidelity)
 
 
 def remaining_gain(history: History) -> float:
