@@ -19,7 +19,7 @@ def pruning_callback(
     Parameters
     ----------
     monitor : str
-        Which of the logs of an epoch to report; those that begin with "val_" need validation data.
+        Which of the logs of an epoch to report; those of validation data begin with ``val_``.
     every : int
         Report every so many epochs, from the first.
     maximize : bool, optional
