@@ -16,7 +16,7 @@ __all__ = ["DEFAULT_LF", "explain", "hyperopt03", "optuna5", "suggest"]
 #: Defaults under the names that Hyperopt's users read. Hyperopt's gamma; the default here is None, see `TPE`.
 _default_gamma = 0.25
 _default_prior_weight = TPE.prior_weight
-_default_n_EI_candidates = TPE.n_EI_candidates  # noqa: N816
+_default_n_EI_candidates = 24  # noqa: N816  Hyperopt's; the default here is None, see `TPE`
 _default_n_startup_jobs = TPE.n_startup_jobs
 _default_linear_forgetting = DEFAULT_LF = 25  # Hyperopt's; forgetting by age is not used by `suggest`
 
@@ -28,7 +28,7 @@ def suggest(
     seed: int,
     prior_weight: float = TPE.prior_weight,
     n_startup_jobs: int = TPE.n_startup_jobs,
-    n_EI_candidates: int = TPE.n_EI_candidates,
+    n_EI_candidates: int | None = TPE.n_EI_candidates,
     gamma: float | None = TPE.gamma,
     verbose: bool = TPE.verbose,
     *,
@@ -37,6 +37,7 @@ def suggest(
     good_weights: Literal["improvement", "uniform"] = TPE.good_weights,
     avoid_repeats: bool = TPE.avoid_repeats,
     explore_options: float = TPE.explore_options,
+    trend_trials: int = TPE.trend_trials,
 ) -> list[dict[str, Any]]:
     """Propose what good trials have and others do not; see `hpspace.suggest.tpe.algorithm.TPE`."""
     return bridge.suggest(
@@ -51,6 +52,7 @@ def suggest(
             good_weights=good_weights,
             avoid_repeats=avoid_repeats,
             explore_options=explore_options,
+            trend_trials=trend_trials,
         ),
         new_ids,
         domain,

@@ -7,6 +7,7 @@ import numpy as np
 from hpspace import compile_space, hp
 from hpspace.history import OK, History
 from hpspace.suggest.tpe.algorithm import TPE
+from hpspace.suggest.tpe.trend import RATIO_WEIGHT
 
 SPACE = compile_space(
     {
@@ -30,7 +31,11 @@ def test_the_score_is_the_weighted_log_ratio_of_what_is_shown():
         why = TPE(joint_weight=weight).explain(SPACE, history, values)
         joint = why.log_good - why.log_bad
         marginal = (why.log_good_marginals - why.log_bad_marginals).sum(axis=1)
-        np.testing.assert_allclose(why.score, weight * joint + (1 - weight) * marginal)
+        ratio = weight * joint + (1 - weight) * marginal
+        np.testing.assert_allclose(why.score, RATIO_WEIGHT * ratio + why.log_improvement)
+        plain = TPE(joint_weight=weight, trend_trials=0).explain(SPACE, history, values)
+        assert plain.log_improvement is None
+        np.testing.assert_allclose(plain.score, ratio)
 
 
 def test_marginals_stand_in_the_order_of_the_space_and_are_zero_where_inactive():

@@ -158,7 +158,7 @@ class ATPE:
         coords = [
             acquire.prior_coords(space, rng, acquire.PRIOR_DRAWS),
             around,
-            good.sample(rng, self.tpe.n_EI_candidates),
+            good.sample(rng, self.tpe.candidates()),
         ]
         return Candidates.at(space, np.concatenate(coords))
 

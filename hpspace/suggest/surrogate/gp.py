@@ -85,6 +85,26 @@ def matern(r2: Matrix) -> tuple[Matrix, Matrix]:
     return (1.0 + r + r * r / 3.0) * decay, (-5.0 / 6.0) * (1.0 + r) * decay
 
 
+def correlation(r2: Matrix) -> Matrix:
+    """Return the Matern-5/2 correlation for an array of squared distances, as `matern` does.
+
+    Examples
+    --------
+    >>> correlation(np.array([0.0, 1.0])).round(3).tolist()
+    [1.0, 0.524]
+    """
+    r = np.sqrt(r2)
+    r *= _SQRT5
+    grown = r * r
+    grown /= 3.0
+    grown += r
+    grown += 1.0
+    np.negative(r, out=r)
+    np.exp(r, out=r)
+    r *= grown
+    return r
+
+
 def _negative_log_posterior(
     theta: NDArray[np.float64], apart: Matrix, y: NDArray[np.float64]
 ) -> tuple[float, NDArray[np.float64]]:

@@ -40,10 +40,10 @@ def standardised(y: Vector) -> Vector:
 
 def clipped(losses: Vector) -> Vector:
     """Return losses clipped far above the median, standardised; see the module's text."""
-    finite = np.maximum(losses, _lowest_finite(losses))
-    middle, best = float(np.median(finite)), float(finite.min())
-    scale = max(middle - best, 1e-300)
-    return standardised(np.minimum((finite - best) / scale, 3.0))
+    half = np.maximum(losses, _lowest_finite(losses)) / 2  # so that no difference overflows
+    middle, best = float(np.median(half)), float(half.min())
+    with np.errstate(over="ignore"):
+        return standardised(np.minimum((half - best) / max(middle - best, 1e-300), 3.0))
 
 
 def copula(losses: Vector) -> Vector:

@@ -1,9 +1,9 @@
 """The tree-structured Parzen estimator (TPE), the default algorithm.
 
 After a few trials from the prior, every proposal is the most promising of some candidates: points drawn from
-a density of the good trials, ranked by that density's ratio to the density of all others. The parts are in
-their own modules: `split` (which trials are good), `parzen` (the densities), `score` (the ratio), `startup`
-(the first trials).
+a density of the good trials, ranked by that density's ratio to the density of all others and, while trials are
+few, by what their losses lead to expect. The parts are in their own modules: `split` (which trials are good),
+`parzen` (the densities), `score` (the ratio), `trend` (what losses lead to expect), `startup` (the first trials).
 
 It differs from the original (Bergstra et al. 2011, "Algorithms for hyper-parameter optimization") and from
 Hyperopt's in that whole points are modelled jointly along their active path, good trials are weighted by
@@ -41,8 +41,15 @@ from hpspace.suggest.tpe.parzen import Parzen
 from hpspace.suggest.tpe.score import Ranking
 from hpspace.suggest.tpe.split import root, split, tenth
 from hpspace.suggest.tpe.startup import stratified
+from hpspace.suggest.tpe.trend import Trend
 
 logger = logging.getLogger(__name__)
+
+#: Candidates for each proposal: Hyperopt's number, and more while it is known better which is worth it.
+CANDIDATES, CANDIDATES_WITH_TREND = 24, 64
+
+#: The trend joins in batches of at most so many proposals, as its cost grows with their square.
+MAX_BATCH = 64
 
 _LAYOUTS: WeakKeyDictionary[CompiledSpace, Layout] = WeakKeyDictionary()
 
@@ -64,7 +71,10 @@ class Explanation:
     log_good_marginals, log_bad_marginals : float64 arrays, shape (c, D)
         Log densities of each parameter alone, in the space's order; 0 where inactive.
     score : float64 array, shape (c,)
-        What proposals are ranked by: ``joint_weight`` of the joint log ratio, the rest of the marginal ones.
+        What proposals are ranked by: ``joint_weight`` of the joint log ratio, the rest of the marginal ones. While the
+        trend joins, a fraction of that, plus the log expected improvement.
+    log_improvement : float64 array, shape (c,), or None
+        Log expected improvement under the trend of the losses, see `Trend`; None when that does not join.
     """
 
     good: NDArray[np.intp]
@@ -75,6 +85,7 @@ class Explanation:
     log_good_marginals: NDArray[np.float64]
     log_bad_marginals: NDArray[np.float64]
     score: NDArray[np.float64]
+    log_improvement: NDArray[np.float64] | None = None
 
 
 @register("tpe")
@@ -89,8 +100,8 @@ class TPE:
     n_startup_jobs : int
         Finished trials before the densities are used; until then proposals are draws from the prior that take
         the options of choices in turn. (20 in Hyperopt.)
-    n_EI_candidates : int
-        Candidates for each proposal.
+    n_EI_candidates : int or None
+        Candidates for each proposal; None for 24 (as in Hyperopt), and 64 while the trend joins.
     gamma : float or None
         How many trials are good: None for a tenth of the finished ones, between 2 and 25; a number for
         Hyperopt's ``min(ceil(gamma * sqrt(n)), 25)``.
@@ -109,6 +120,9 @@ class TPE:
         With n finished trials, a share ``min(1, explore_options / n)`` of the proposals is made inside one option
         of a choice whose options have parameters of their own, modelled by the trials that took it alone. Where
         there are only k plain choices, it is a k-th of that, of any of them. 0 turns this off.
+    trend_trials : int
+        Up to so many finished trials, the expected improvement under a Gaussian process of their losses joins the
+        ratio of densities, see `Trend`. 0 turns this off: the ratio alone decides, as in other TPEs.
 
     Raises
     ------
@@ -130,7 +144,7 @@ class TPE:
 
     prior_weight: float = 1.0
     n_startup_jobs: int = 10
-    n_EI_candidates: int = 24  # noqa: N815
+    n_EI_candidates: int | None = None  # noqa: N815
     gamma: float | None = None
     verbose: bool = True
     joint_weight: float = 0.5
@@ -138,16 +152,22 @@ class TPE:
     good_weights: Literal["improvement", "uniform"] = "improvement"
     avoid_repeats: bool = True
     explore_options: float = 30.0
+    trend_trials: int = 200
 
     def __post_init__(self) -> None:
         rules = (
             ("prior_weight", self.prior_weight > 0, "positive"),
             ("n_startup_jobs", self.n_startup_jobs >= 0, "at least 0"),
-            ("n_EI_candidates", self.n_EI_candidates >= 1, "at least 1"),
+            (
+                "n_EI_candidates",
+                self.n_EI_candidates is None or self.n_EI_candidates >= 1,
+                "None or at least 1",
+            ),
             ("gamma", self.gamma is None or self.gamma > 0, "None or positive"),
             ("joint_weight", 0 <= self.joint_weight <= 1, "between 0 and 1"),
             ("min_bandwidth", 0 < self.min_bandwidth <= 1, "in (0, 1]"),
             ("explore_options", self.explore_options >= 0, "at least 0"),
+            ("trend_trials", self.trend_trials >= 0, "at least 0"),
             ("good_weights", self.good_weights in ("improvement", "uniform"), "'improvement' or 'uniform'"),
         )
         for name, holds, range_ in rules:
@@ -226,6 +246,8 @@ class TPE:
         good, bad = self.densities(space, history)
         points = Points.of(layout, space.encode(values), space.bins(values))
         inside, outside = good.at(points), bad.at(points)
+        trend = self.trend(space, history)
+        expected = None if trend is None else trend.scores(values)
         place = np.argsort(layout.order)  # from the layout's order back to the space's
         return Explanation(
             good=parts.good,
@@ -235,7 +257,8 @@ class TPE:
             log_bad=outside.log_joint,
             log_good_marginals=inside.log_marginals[place].T,
             log_bad_marginals=outside.log_marginals[place].T,
-            score=Ranking(points, good, bad, self.joint_weight).scores,
+            log_improvement=expected,
+            score=Ranking(points, good, bad, self.joint_weight, expected).scores,
         )
 
     def _how_many(self) -> Callable[[int], int]:
@@ -246,16 +269,30 @@ class TPE:
         whole = self.densities(space, history)
         old = history.keys if self.avoid_repeats and not history.allow_repeats else ()
         rest = unseen_rows(space, old) if old else None
+        trend = self.trend(space, history) if n <= MAX_BATCH else None
         taken: set[bytes] = set()
         rows = []
         for focus, count in self._plan(space, history, whole[0], n, rng).items():
             good, bad = whole if focus is None else self._inside(space, history, focus) or whole
-            chooser = Chooser(space, good, bad, self.joint_weight, old, taken, focus)
+            chooser = Chooser(space, good, bad, self.joint_weight, old, taken, focus, trend)
             if rest is not None:
                 rows.append(chooser.best_of(rest, count))
             else:
-                rows.append(chooser.best_of_draws(count, self.n_EI_candidates, rng))
+                rows.append(chooser.best_of_draws(count, self.candidates(trend), rng))
         return Batch(space, np.concatenate(rows or [np.empty((0, len(space)))]))
+
+    def trend(self, space: CompiledSpace, history: History) -> Trend | None:
+        """Return what the losses lead to expect; None when that does not join, or says nothing."""
+        finished = int(np.count_nonzero(history.kind != PENDING))
+        if finished > self.trend_trials:
+            return None
+        return Trend.of(space, history, by_rank=self.good_weights == "uniform")
+
+    def candidates(self, trend: Trend | None = None) -> int:
+        """Return the number of candidates for a proposal, with or without the trend."""
+        if self.n_EI_candidates is not None:
+            return self.n_EI_candidates
+        return CANDIDATES if trend is None else CANDIDATES_WITH_TREND
 
     def _plan(
         self, space: CompiledSpace, history: History, good: Parzen, n: int, rng: Generator

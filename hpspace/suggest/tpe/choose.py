@@ -22,6 +22,7 @@ from hpspace.suggest.tpe.focus import Focus
 from hpspace.suggest.tpe.layout import Layout, Points
 from hpspace.suggest.tpe.parzen import Parzen
 from hpspace.suggest.tpe.score import Ranking
+from hpspace.suggest.tpe.trend import Trend
 
 #: Up to this many points of a finite space are all ranked, instead of a sample of candidates.
 RANKED_WHOLE = 2000
@@ -50,6 +51,8 @@ class Chooser:
         Keys of the points of this batch, which are passed over as well; those chosen are added.
     focus : Focus, optional
         The option that every proposal is to take.
+    trend : Trend, optional
+        What the losses lead to expect.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Chooser:
         old: Container[bytes],
         taken: set[bytes],
         focus: Focus | None = None,
+        trend: Trend | None = None,
     ) -> None:
         self.space = space
         self.good = good
@@ -69,6 +73,7 @@ class Chooser:
         self.old = old
         self.taken = taken
         self.focus = focus
+        self.trend = trend
 
     def best_of(self, values: NDArray[np.float64], n: int) -> NDArray[np.float64]:
         """Return the n best of the given points, each chosen as if those before it had turned out bad.
@@ -93,7 +98,8 @@ class Chooser:
             if new is None:
                 break
             chosen.append(int(order[new]))
-            ranking.repel(chosen[-1])
+            if len(chosen) < n:
+                self._repel(ranking, chosen[-1], values)
         return values[chosen]
 
     def best_of_draws(self, n: int, candidates: int, rng: Generator) -> NDArray[np.float64]:
@@ -127,7 +133,7 @@ class Chooser:
             best = int(order[new or 0])
             rows[i] = values[best] if new is not None else self._moved(drawn[best], values[best], rng)
             if i + 1 < n:
-                ranking.repel(best)
+                self._repel(ranking, best, values)
         return rows
 
     def _ordered(self, scores: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -138,7 +144,13 @@ class Chooser:
 
     def _rank(self, coords: NDArray[np.float64], values: NDArray[np.float64]) -> Ranking:
         points = Points.of(self.good.layout, coords, self.space.bins(values))
-        return Ranking(points, self.good, self.bad, self.joint_weight)
+        expected = None if self.trend is None else self.trend.scores(values)
+        return Ranking(points, self.good, self.bad, self.joint_weight, expected)
+
+    def _repel(self, ranking: Ranking, proposal: int, values: NDArray[np.float64]) -> None:
+        """Let a candidate that is now proposed keep the next ones away."""
+        chosen = values[proposal : proposal + 1]
+        ranking.repel(proposal, None if self.trend is None else self.trend.less_around(values, chosen))
 
     def _first_new(self, rows: NDArray[np.float64]) -> int | None:
         """Return the position of the first row that is neither old nor taken, and note that it is taken."""
