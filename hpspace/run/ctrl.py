@@ -121,11 +121,6 @@ class Ctrl:
         if verdict.stop:
             raise TrialPruned(verdict.reason)
 
-    def write_reports(self) -> None:
-        """Write through to the store what is not there yet; done before a trial is concluded."""
-        if self._reporter is not None:
-            self._reporter.write()
-
     def _reports(self) -> Reporter:
         if self._reporter is None:
             self._reporter = Reporter(self.trials, self._trial(), self._pruner)

@@ -270,7 +270,6 @@ def test_trials_in_memory_are_neither_written_nor_refreshed(trials: Trials, tria
     ctrl = ctrl_of(trials, trial, Always(stop=False))
     for _ in range(10):
         ctrl.report_or_prune(0.5)
-    ctrl.write_reports()
 
 
 def test_reports_that_a_store_has_not_got_yet_survive_its_refresh(shared: Shared) -> None:
