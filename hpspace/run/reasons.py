@@ -68,6 +68,8 @@ class Reasons:
         What proposals were ranked by; the greater, the more promising.
     log_good, log_bad : float
         Log joint densities of the whole point among the good and the bad trials.
+    log_improvement : float or None
+        Log expected improvement under the trend of the losses; None where that did not join.
     labels : dict of str to LabelReason
         What each active parameter contributed, in the space's order.
     """
@@ -81,12 +83,15 @@ class Reasons:
     score: float
     log_good: float
     log_bad: float
+    log_improvement: float | None
     labels: Mapping[str, LabelReason]
     _algorithm: Explains = dataclasses.field(repr=False)
     _history: History = dataclasses.field(repr=False)
 
     def __str__(self) -> str:
         how = "drawn from the prior" if self.from_prior else f"score {self.score:.3g}"
+        if self.log_improvement is not None and not self.from_prior:
+            how += f", log expected improvement {self.log_improvement:.3g}"
         head = f"trial {self.tid}: {how}; {len(self.good)} good and {len(self.bad)} bad trials"
         rows = [("label", "value", "log good", "log bad", "log ratio")]
         rows += [
@@ -200,6 +205,7 @@ def explain(
         score=float(why.score[0]),
         log_good=float(why.log_good[0]),
         log_bad=float(why.log_bad[0]),
+        log_improvement=None if why.log_improvement is None else float(why.log_improvement[0]),
         labels={
             label: LabelReason(point[label], float(log_good[c]), float(log_bad[c]))
             for label, c in columns.items()

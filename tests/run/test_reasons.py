@@ -67,6 +67,7 @@ def test_it_is_what_the_algorithm_says_of_the_trials_before():
     why = tpe.explain(SPACE, TRIALS, tid=30)
     assert (why.good, why.bad) == (expected.good.tolist(), expected.bad.tolist())
     assert why.score == expected.score[0]
+    assert why.log_improvement == expected.log_improvement[0]
     assert (why.log_good, why.log_bad) == (expected.log_good[0], expected.log_bad[0])
     assert why.weights == expected.weights.tolist()
     assert list(why.labels) == [label for label in space.labels if label in why.point]
@@ -169,9 +170,14 @@ def test_its_text_is_a_table():
     """A line a label, and the whole point."""
     why = tpe.explain(SPACE, TRIALS, tid=30)
     lines = str(why).splitlines()
-    assert lines[0] == f"trial 30: score {why.score:.3g}; 3 good and 27 bad trials"
+    assert lines[0] == (
+        f"trial 30: score {why.score:.3g}, log expected improvement {why.log_improvement:.3g}; "
+        "3 good and 27 bad trials"
+    )
     assert [line.split()[0] for line in lines[1:]] == ["label", *why.labels, "(joint)"]
     assert len({len(line) for line in lines[1:]}) == 1
+    ratios = tpe.explain(SPACE, TRIALS, tid=30, trend_trials=0)
+    assert str(ratios).startswith(f"trial 30: score {ratios.score:.3g}; 3 good")
     assert "drawn from the prior" in str(tpe.explain(SPACE, TRIALS, tid=2))
 
 

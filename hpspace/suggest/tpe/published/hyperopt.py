@@ -197,6 +197,7 @@ class Hyperopt03:
             log_bad=outside.sum(axis=1),
             log_good_marginals=inside,
             log_bad_marginals=outside,
+            log_improvement=None,
             score=(inside - outside).sum(axis=1),
         )
 

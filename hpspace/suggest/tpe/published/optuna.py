@@ -254,6 +254,7 @@ class Optuna5:
             log_bad=log_bad,
             log_good_marginals=inside,
             log_bad_marginals=outside,
+            log_improvement=None,
             score=log_good - log_bad,
         )
 
