@@ -132,6 +132,8 @@ def exceptions_from(catch: Any) -> tuple[type[Exception], ...]:
     ...
     TypeError: catch='ValueError': pass classes of exceptions, such as catch=(ValueError, MemoryError)
     """
+    if catch is None:
+        return ()
     several = tuple(catch) if isinstance(catch, (tuple, list, set, frozenset)) else (catch,)
     for one in several:
         if isinstance(one, type) and issubclass(one, BaseException) and not issubclass(one, Exception):
