@@ -176,7 +176,7 @@ def explain(
     >>> why = explain(space, trials, tid=25)
     >>> len(why.good), len(why.bad), why.from_prior
     (3, 22, False)
-    >>> why.score > 0 and why.labels["x"].log_good > why.labels["x"].log_bad
+    >>> why.labels["x"].log_ratio > 0
     True
     >>> drawn = why.curve("x")
     >>> bool(abs(drawn.values[drawn.good.argmax()] - 2) < 1)
