@@ -69,7 +69,9 @@ def text_of(error: BaseException) -> str:
 
 def _exit_code(leaving: BaseException) -> int | None:
     """Return the code with which the interpreter would have ended."""
-    code = leaving.code if isinstance(leaving, SystemExit) else 1
+    if not isinstance(leaving, SystemExit):
+        return 1
+    code = leaving.args[0] if leaving.args else 0  # not `.code`, which libraries that pickle exceptions may lose
     return 0 if code is None else code if isinstance(code, int) else 1
 
 
