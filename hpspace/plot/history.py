@@ -27,6 +27,7 @@ default_status_colors = {
     "suspended": "tab:orange",
     "ok": "tab:blue",
     "fail": "tab:red",
+    "pruned": "tab:purple",
 }
 
 #: Height of the marks of trials without a loss, as a share of the Axes.
@@ -43,8 +44,8 @@ def main_plot_history(
     """Plot the loss of every trial in order, the best loss so far, and the average best error.
 
     In a search that maximises, values are shown as the objective returned them, the largest being the best. Trials
-    that failed, or whose loss is missing, NaN or infinite, are crosses at the lower edge. Trials that are not finished
-    are not drawn.
+    that failed, or whose loss is missing, NaN or infinite, are crosses at the lower edge, and those that a pruner ended
+    are strokes there. Trials that are not finished are not drawn.
 
     Parameters
     ----------
@@ -98,10 +99,14 @@ def draw_history(ax: Axes, rows: Sequence[Row], colors: Mapping[str, str]) -> No
         ax.scatter(x, values, c=colors["ok"], s=16, label="ok")
         best = [row.value for row in itertools.accumulate(good, _better)]
         ax.step(x, best, where="post", color=colors["ok"], alpha=0.5, label="best so far")
-    failed = [row.x for row in rows if row.failed]
-    if failed:
-        heights, across = [_MARK_HEIGHT] * len(failed), ax.get_xaxis_transform()
-        ax.scatter(failed, heights, c=colors["fail"], s=16, marker="x", transform=across, label="no loss")
+    failed, pruned = [row.x for row in rows if row.failed], [row.x for row in rows if row.pruned]
+    for places, status, marker, label in (
+        (failed, "fail", "x", "no loss"),
+        (pruned, "pruned", "|", "pruned"),
+    ):
+        if places:
+            heights, across = [_MARK_HEIGHT] * len(places), ax.get_xaxis_transform()
+            ax.scatter(places, heights, c=colors[status], s=16, marker=marker, transform=across, label=label)
 
 
 def _better(one: Row, other: Row) -> Row:

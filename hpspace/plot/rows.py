@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from hpspace.trials.bests import loss_of
 from hpspace.trials.direction import shown
-from hpspace.trials.document import JOB_STATE_CANCEL, JOB_STATE_DONE, JOB_STATE_ERROR, STATUS_FAIL, STATUS_OK
+from hpspace.trials.document import (
+    JOB_STATE_CANCEL,
+    JOB_STATE_DONE,
+    JOB_STATE_ERROR,
+    STATUS_FAIL,
+    STATUS_OK,
+    STATUS_PRUNED,
+)
 
 if TYPE_CHECKING:
     from hpspace.trials.trials import Trials
@@ -51,8 +58,13 @@ class Row:
 
     @property
     def failed(self) -> bool:
-        """Whether it is over without a loss."""
+        """Whether it is over without a loss, and was not ended by a pruner."""
         return self.status == STATUS_FAIL
+
+    @property
+    def pruned(self) -> bool:
+        """Whether a pruner ended it."""
+        return self.status == STATUS_PRUNED
 
 
 def rows_of(trials: Trials) -> list[Row]:
@@ -86,6 +98,8 @@ def _outcome(doc: Mapping[str, Any]) -> tuple[str, float]:
         return STATUS_FAIL, math.nan
     if doc["state"] != JOB_STATE_DONE:
         return "running" if doc["state"] else "new", math.nan
+    if doc["result"].get("status") == STATUS_PRUNED:
+        return STATUS_PRUNED, math.nan
     loss = loss_of(doc["result"])
     if math.isfinite(loss):
         return STATUS_OK, loss

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpspace.trials.document import JOB_STATE_DONE, JOB_STATE_ERROR, JOB_STATE_NAMES, STATUS_OK
+from hpspace.trials.document import JOB_STATE_DONE, JOB_STATE_ERROR, JOB_STATE_NAMES, STATUS_OK, STATUS_PRUNED
 from hpspace.trials.fidelity import reach
 
 #: Draws from which the probability of being best is estimated, as in Hyperopt: a standard error below 0.016.
@@ -115,18 +115,23 @@ def why_no_best(docs: Sequence[Mapping[str, Any]]) -> str:
 
 
 def tally(docs: Sequence[Mapping[str, Any]]) -> str:
-    """Count documents by state, and finished ones by what is wrong with them.
+    """Count documents by state, and finished ones by why they have no loss.
 
     Examples
     --------
     >>> tally([{"state": 2, "result": {"status": "fail"}}, {"state": 0, "result": {"status": "new"}}])
     '1 new, 1 done (1 without a usable loss)'
+    >>> tally([{"state": 2, "result": {"status": "pruned"}}, {"state": 2, "result": {"status": "ok", "loss": 1}}])
+    '2 done (1 pruned)'
     """
     counts = Counter(doc["state"] for doc in docs)
-    useless = sum(doc["state"] == JOB_STATE_DONE and math.isnan(loss_of(doc["result"])) for doc in docs)
+    done = [doc["result"] for doc in docs if doc["state"] == JOB_STATE_DONE]
+    pruned = sum(result.get("status") == STATUS_PRUNED for result in done)
+    useless = sum(math.isnan(loss_of(result)) for result in done) - pruned
+    notes = [f"{pruned} pruned"] * bool(pruned) + [f"{useless} without a usable loss"] * bool(useless)
     parts = []
     for state, count in sorted(counts.items()):
-        note = f" ({useless} without a usable loss)" if state == JOB_STATE_DONE and useless else ""
+        note = f" ({', '.join(notes)})" if state == JOB_STATE_DONE and notes else ""
         plural = "s" if state == JOB_STATE_ERROR and count > 1 else ""
         parts.append(f"{count} {JOB_STATE_NAMES.get(state, state)}{plural}{note}")
     return ", ".join(parts)

@@ -136,6 +136,17 @@ def test_history_of_trials_that_all_failed():
     assert points(by_label(ax)["no loss"])[0][0] == 0.0
 
 
+def test_history_tells_pruned_trials_from_failed_ones():
+    """Trial 1 was ended by a pruner, trial 2 failed."""
+    pruned = {"status": "pruned", "last_step": 3, "last_value": 0.5, "reason": "r"}
+    trials = make_trials(
+        [document(0, {}, ok(1.0)), document(1, {}, pruned), document(2, {}, {"status": "fail"})]
+    )
+    labelled = by_label(plotting.main_plot_history(trials, do_show=False))
+    assert [x for x, _ in points(labelled["pruned"])] == [1.0]
+    assert [x for x, _ in points(labelled["no loss"])] == [2.0]
+
+
 def test_history_with_ids_that_are_no_numbers_counts_positions():
     trials = make_trials([document("b", {"x": 0.1}, ok(2.0)), document("a", {"x": 0.2}, ok(1.0))])
     ax = plotting.main_plot_history(trials, do_show=False)
