@@ -11,15 +11,20 @@ JOBS   ?= 2
 BENCH_VENV ?= .venv-benchmark
 BENCH_BIN  := $(BENCH_VENV)/bin
 
+SPARK_VENV ?= .venv-spark
+SPARK_BIN  := $(SPARK_VENV)/bin
+
 SOURCES := hpspace tests docs
 
-.PHONY: help demo test quick lint types docs benchmark format clean
+.PHONY: help demo test test-spark quick lint types docs docs-figures benchmark format clean
 
 help:
 	@echo "make demo       tune a scikit-learn pipeline on the digits data (under two minutes)"
 	@echo "make test       lint, types, docs, doctests and the whole test suite"
+	@echo "make test-spark the tests of SparkTrials, on a simulated cluster (own environment; needs Java)"
 	@echo "make quick      the tests without the slow ones"
 	@echo "make docs       the documentation, into docs/_build/html"
+	@echo "make docs-figures  the figures of the documentation, from new searches (two minutes)"
 	@echo "make lint       style checks;  make format  applies them"
 	@echo "make benchmark  the tables of docs/benchmarks.md (own environment, with the peers)"
 	@echo "make clean      remove environments, caches and build products"
@@ -44,6 +49,11 @@ $(BENCH_VENV)/installed: pyproject.toml tests/benchmarks/requirements.txt
 	$(BENCH_BIN)/python -m pip --disable-pip-version-check install --quiet --editable . --requirement tests/benchmarks/requirements.txt
 	@touch $@
 
+$(SPARK_VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(SPARK_VENV)
+	$(SPARK_BIN)/python -m pip --disable-pip-version-check install --quiet --editable ".[spark,testing]" "pytest>=8"
+	@touch $@
+
 # ---- what a user runs ------------------------------------------------------------------------------------
 
 demo: $(VENV)/installed-demo
@@ -57,6 +67,10 @@ benchmark: $(BENCH_VENV)/installed
 # The docs are built before the tests so that the tests' own summary closes the output.
 test: lint types docs
 	$(PYTEST) -n $(JOBS)
+
+# Needs Java 17 or later, and 500 MB for pyspark.
+test-spark: $(SPARK_VENV)/installed
+	$(SPARK_BIN)/python -m pytest -m spark tests/run/executors/test_spark.py
 
 quick: $(VENV)/installed-test
 	$(PYTEST) -n auto -m "not slow"
@@ -78,7 +92,10 @@ types: $(VENV)/installed-test
 docs: $(VENV)/installed-test
 	$(BIN)/sphinx-build -W -n -q --keep-going -b html docs docs/_build/html
 
+docs-figures: $(VENV)/installed-test
+	$(BIN)/python docs/figures/make_figures.py
+
 clean:
-	rm -rf .venv .venv-benchmark build dist docs/_build docs/reference/_generated *.egg-info
+	rm -rf .venv .venv-benchmark .venv-spark build dist docs/_build docs/reference/_generated *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find hpspace tests docs -name __pycache__ -type d -prune -exec rm -rf {} +
