@@ -67,7 +67,7 @@ def test_hyperopts_switch_catches_all():
 
 def test_a_run_of_errors_says_why():
     """When everything was caught and nothing is left."""
-    with pytest.raises(AllTrialsFailed, match="TooBig.*always"):
+    with pytest.raises(AllTrialsFailed, match=r"TooBig.*always"):
 
         def fails(config):
             raise TooBig("always")
