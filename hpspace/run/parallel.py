@@ -90,7 +90,9 @@ class Parallel:
             return
         kept = {} if self._executor.interactive else dict(self._run.trials.trial_attachments(trial))
         misc = copy.deepcopy(trial["misc"])
-        self._executor.submit(Job(trial["tid"], spec_from_misc(misc), misc, self._timeout, kept))
+        ctrl = self._under_way[trial["tid"]].ctrl
+        facts = {"direction": ctrl.direction, "resource": ctrl.resource}
+        self._executor.submit(Job(trial["tid"], spec_from_misc(misc), misc, self._timeout, kept, **facts))
 
     def _patience(self) -> float:
         """Return how long to wait for events, in seconds: now and then the loop looks at its limits."""
