@@ -44,7 +44,8 @@ class Halving:
         Nothing is stopped at a rung before so many trials have come there. 1 is the published rule, by which the
         second trial at a rung must beat the first.
     same_branch : bool
-        Compare a trial only with those of its own branch of the space: those that have the same parameters.
+        Compare a trial only with those of its own branch of the space: those that have the same parameters. See
+        `Percentile`.
 
     Examples
     --------
@@ -58,7 +59,7 @@ class Halving:
     eta: int | None = None
     max_resource: int | None = None
     min_trials: int = 1
-    same_branch: bool = False
+    same_branch: bool = True
 
     def __post_init__(self) -> None:
         check_resources("Halving", self.min_resource, self.max_resource, self.eta)

@@ -61,6 +61,9 @@ class Hyperband:
         The least resource that tells something; None takes what the search declares, or 1.
     eta : int or None
         Of so many trials one goes on at a rung. None takes what the search declares, or 3.
+    same_branch : bool
+        Compare a trial only with those of its own branch of the space: those that have the same parameters. See
+        `Percentile`.
 
     Examples
     --------
@@ -71,6 +74,7 @@ class Hyperband:
     max_resource: int | None = None
     min_resource: int | None = None
     eta: int | None = None
+    same_branch: bool = True
 
     def __post_init__(self) -> None:
         check_resources("Hyperband", self.min_resource, self.max_resource, self.eta)
@@ -120,6 +124,8 @@ class Hyperband:
         same = np.zeros(others.total, dtype=bool)
         same[others.rows] = dealt[others.numbers % len(dealt)] == here
         rivals, eta = others.among(same), self.eta or ETA
+        if self.same_branch:
+            rivals = rivals.of_branch(curve.branch)
         verdict = decide_at_rungs(curve, rivals, bracket.resource, self.max_resource, eta)
         return Verdict(verdict.stop, f"{verdict.reason} (bracket {bracket.s})")
 

@@ -33,7 +33,7 @@ class Median:
     warmup_steps: int = 0
     interval_steps: int = 1
     min_trials: int = 1
-    same_branch: bool = False
+    same_branch: bool = True
 
     def __post_init__(self) -> None:
         self._rule()

@@ -42,7 +42,7 @@ def table_of(rows: list[list[float]], kinds: list[int], order: list[int] | None 
     """Put trials into a table in some order; ids stay with the trials."""
     table = CurveTable()
     for tid in range(len(rows)) if order is None else order:
-        row = table.add(tid, branch=tid % 2)
+        row = table.add(tid)
         for step, value in enumerate(rows[tid]):
             table.report(row, step, value)
         ok = kinds[tid] == OK and len(rows[tid]) and rows[tid][-1] == rows[tid][-1]

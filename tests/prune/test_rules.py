@@ -148,19 +148,30 @@ def decided(rule: object, table: CurveTable, row: int) -> Verdict:
 @pytest.mark.parametrize(
     ("rule", "slow", "fast"),
     [
-        (Median(startup_trials=2), True, True),
-        (Median(startup_trials=2, same_branch=True), False, True),
-        (Median(startup_trials=3, same_branch=True), False, True),
-        (Median(startup_trials=7, same_branch=True), False, False),
-        (Percentile(25, startup_trials=2, same_branch=True), False, True),
-        (Halving(eta=2), True, True),
-        (Halving(eta=2, same_branch=True), False, True),
+        (Median(startup_trials=2, same_branch=False), True, True),
+        (Median(startup_trials=2), False, True),
+        (Median(startup_trials=3), False, True),
+        (Median(startup_trials=7), False, False),
+        (Percentile(25, startup_trials=2), False, True),
+        (Halving(eta=2, same_branch=False), True, True),
+        (Halving(eta=2), False, True),
     ],
 )
 def test_like_is_compared_with_like(rule: object, slow: bool, fast: bool) -> None:
     """A slow starter is beaten by every fast one; within its branch it is as good as any."""
     table = two_branches()
     assert (decided(rule, table, 8).stop, decided(rule, table, 9).stop) == (slow, fast)
+
+
+@pytest.mark.parametrize(("same_branch", "stop"), [(True, False), (False, True)])
+def test_hyperband_compares_like_with_like_too(same_branch: bool, stop: bool) -> None:
+    """Every 17th trial is in the first bracket of R=9; the second is of another branch."""
+    table = CurveTable()
+    for tid, branch in [(0, "fast"), (17, "slow")]:
+        table.report(table.add(tid, branch), 0, float(tid))
+    rule = Hyperband(max_resource=9, same_branch=same_branch)
+    assert rule.bracket_of(0) == rule.bracket_of(17)
+    assert decided(rule, table, 1).stop is stop
 
 
 # -- without other trials ----------------------------------------------------------------------------------
