@@ -29,6 +29,7 @@ The tree::
     │   ├── ReserveTimeout             (also TimeoutError) no trial came for as long as a worker wanted to wait
     │   └── DomainSwapError            another objective is being evaluated in the same experiment
     ├── MissingExtra                   (ImportError) an optional dependency is not installed
+    ├── UntrustedObjective             (PermissionError) an objective that a worker may not read: signature missing or false
     ├── UnpicklableObjective           (TypeError) an objective that cannot be sent to another process; `.path`
     ├── ObjectiveError                 (RuntimeError) stands for an exception that another process could not send
     ├── ExecutorError                  (RuntimeError) what evaluates the objective cannot be started
@@ -410,6 +411,10 @@ class TrialPruned(Exception):
     def reason(self) -> str:
         """Why the trial is ended; a fixed sentence if none was given."""
         return str(self.args[0]) if self.args else "the objective raised TrialPruned without a reason"
+
+
+class UntrustedObjective(PermissionError):
+    """An objective in a store that a worker with a key does not read, since its signature is missing or false."""
 
 
 class UnpicklableObjective(TypeError):

@@ -40,6 +40,7 @@ from hpspace.run.scoreboard import Scoreboard
 from hpspace.run.seeds import base_from
 from hpspace.run.stopping import ask_early_stop, passed_threshold
 from hpspace.run.supply import Demand, Supply
+from hpspace.run.trust import sealed
 from hpspace.trials.document import JOB_STATE_DONE, JOB_STATE_ERROR
 from hpspace.trials.save import Journal
 
@@ -160,7 +161,7 @@ trials_save_file, max_new_evals, trial_timeout
         alive, outer = turn.move(self.trials, "keeping_alive")(), running(current_ctrl())
         with display as self._board.display, alive, outer:  # an interrupt may leave an inner Ctrl behind
             try:
-                turn.move(self.trials, "adopt")(self.domain)
+                turn.move(self.trials, "adopt")(self.domain, sealed)
                 self._evaluator.open()
                 self._callbacks.call("on_start")
                 self._heed_callbacks()

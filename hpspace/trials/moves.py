@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 
@@ -167,13 +167,15 @@ class MovingTrials:
         """
         time.sleep(max(0.0, seconds))
 
-    def adopt(self, domain: Any) -> None:
+    def adopt(self, domain: Any, seal: Callable[[Any], tuple[bytes, str | None]] | None = None) -> None:
         """Say which objective the trials are evaluated with from here on.
 
         Parameters
         ----------
         domain : Domain
             The objective and its space.
+        seal : callable, optional
+            ``seal(domain)`` makes the bytes in which the objective travels to workers, and their signature.
 
         Raises
         ------

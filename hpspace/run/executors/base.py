@@ -41,6 +41,8 @@ class Job:
     direction: str = "minimize"
     #: What the trial is given of the declared resource, for `ctrl.resource`.
     resource: int | float | None = None
+    #: Folder to evaluate in, where the process is the trial's own; None is where the process is.
+    folder: str | None = None
 
 
 @dataclass(frozen=True)
@@ -241,7 +243,7 @@ def executor_from(
         to keep in flight there, 1 asks the pool.
     backend : {"process", "thread"}
         What `n_jobs` makes.
-    executor : Executor, concurrent.futures.Executor, dask Client or None
+    executor : Executor, concurrent.futures.Executor, dask Client, SparkSession or None
         Evaluate there instead.
     trial_timeout : float or None
         Seconds for one trial.
@@ -298,6 +300,10 @@ def _adapted(executor: Any, jobs: int) -> Executor:
         raise TypeError(f"executor={executor!r} is a class; pass an object of it")
     if isinstance(executor, Executor):
         return executor
+    if type(executor).__module__.startswith("pyspark."):
+        from hpspace.run.executors.spark import SparkExecutor
+
+        return SparkExecutor(executor, None if jobs == 1 else jobs)
     from hpspace.run.executors.futures import FuturesExecutor
 
     return FuturesExecutor.around(executor, None if jobs == 1 else jobs)

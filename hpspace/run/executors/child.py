@@ -22,7 +22,7 @@ import time
 from typing import Any
 
 from hpspace.run.executors.base import Job
-from hpspace.run.executors.evaluation import evaluated, raised
+from hpspace.run.executors.evaluation import evaluated, in_folder, raised
 from hpspace.run.executors.remote import RemoteCtrl
 from hpspace.run.executors.wire import dumps, encoded, loads
 
@@ -100,7 +100,8 @@ class _Service:
 
     def _evaluate(self, domain: Any, job: Job) -> None:
         self._tid = job.tid
-        event = evaluated(domain, job, RemoteCtrl(self._ask, job))
+        with in_folder(job.folder):
+            event = evaluated(domain, job, RemoteCtrl(self._ask, job))
         if os.getpid() != self._pid:
             os._exit(0)  # a process that the objective forked came back out of it
         for stream in (sys.stdout, sys.stderr):

@@ -6,7 +6,11 @@ exception, a pruned trial and `sys.exit` are. Exceptions that a trial may end wi
 
 from __future__ import annotations
 
+import contextlib
+import os
 import traceback
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from hpspace.exceptions import TrialPruned
@@ -36,6 +40,20 @@ def evaluated(domain: Any, job: Job, ctrl: Any) -> Event:
         return raised(job.tid, error)
     except BaseException as leaving:  # noqa: BLE001 - what leaves an objective elsewhere leaves only its trial
         return Died(job.tid, _exit_code(leaving), f"the objective raised {_name_and_text(leaving)}")
+
+
+@contextlib.contextmanager
+def in_folder(folder: str | None) -> Iterator[None]:
+    """Have a folder as the working directory of this process within; None leaves it as it is."""
+    if folder is None:
+        yield
+        return
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
 
 
 def raised(tid: Any, error: Exception) -> Raised:
@@ -71,7 +89,9 @@ def _exit_code(leaving: BaseException) -> int | None:
     """Return the code with which the interpreter would have ended."""
     if not isinstance(leaving, SystemExit):
         return 1
-    code = leaving.args[0] if leaving.args else 0  # not `.code`, which libraries that pickle exceptions may lose
+    code = (
+        leaving.args[0] if leaving.args else 0
+    )  # not `.code`, which libraries that pickle exceptions may lose
     return 0 if code is None else code if isinstance(code, int) else 1
 
 

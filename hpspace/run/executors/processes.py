@@ -148,6 +148,11 @@ class ProcessExecutor:
             self._children.pop()
         self._events.clear()
 
+    @property
+    def loaded(self) -> bool:
+        """Whether a child has loaded the objective."""
+        return self._proven
+
     # ---------------------------------------------------------------- waiting
 
     def _under_way(self) -> bool:

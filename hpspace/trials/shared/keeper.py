@@ -12,6 +12,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from hpspace.trials.shared.contract import BEATS_PER_LEASE, LEASE, MAX_ATTEMPTS, Claim, Reaped, Store
 from hpspace.trials.shared.heart import Heart
@@ -38,6 +39,8 @@ class Keeper:
         Claims of a trial after which it is given up.
     owner : str, optional
         The name of this process in claims; by default ``host:pid``.
+    role : {"driver", "worker"}
+        What this process is.
     """
 
     def __init__(
@@ -47,7 +50,10 @@ class Keeper:
         lease: float = LEASE,
         max_attempts: int = MAX_ATTEMPTS,
         owner: str | None = None,
+        role: str = "driver",
     ) -> None:
+        #: Further facts that others are to know of this process, JSON.
+        self.facts: dict[str, Any] = {"role": role}
         self._store = store
         self._exp_key = exp_key
         self._lease = lease
@@ -71,15 +77,20 @@ class Keeper:
 
     # -- claims --------------------------------------------------------------------------------------------
 
-    def claim(self, tid: int, owner: str | None = None) -> Claim | None:
-        """Claim a queued trial and keep it alive until `let_go`; None if somebody else was faster."""
+    def claim(
+        self, tid: int | None = None, owner: str | None = None, exp_key: str | None = None
+    ) -> Claim | None:
+        """Claim a queued trial, or the first there is, and keep it alive until `let_go`; None if there is none.
+
+        `exp_key` narrows a keeper of all experiments to one of them.
+        """
         if os.getpid() != self._pid:
             self._begin_in_this_process()
         if self._last_beat is None:
             self._say_hello()
-        claim = self._store.reserve(owner or self.owner, self._exp_key, self._lease, tid)
+        claim = self._store.reserve(owner or self.owner, exp_key or self._exp_key, self._lease, tid)
         if claim is not None:
-            self._claims[tid] = claim
+            self._claims[claim.tid] = claim
             self._heart.start()
         return claim
 
@@ -136,7 +147,7 @@ class Keeper:
 
     def _say_hello(self) -> None:
         self._last_beat = time.time()
-        self._store.hello({**this_process(), "owner": self.owner, "exp_key": self._exp_key, "role": "driver"})
+        self._store.hello({**this_process(), "owner": self.owner, "exp_key": self._exp_key, **self.facts})
 
     # -- others --------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ import contextlib
 import copy
 import logging
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -327,14 +327,16 @@ class SharedTrials(Trials):
             self.refresh()
             yield
 
-    def adopt(self, domain: Any) -> None:
-        """Hold the experiment for an objective; see `MovingTrials.adopt`."""
-        blob = None
-        if self.asynchronous:
-            import cloudpickle
+    def adopt(self, domain: Any, seal: Callable[[Any], tuple[bytes, str | None]] | None = None) -> None:
+        """Hold the experiment for an objective, and hand it to workers; see `MovingTrials.adopt`."""
+        travels = self.asynchronous and seal is not None
+        blob, signature = seal(domain) if travels and seal is not None else (None, None)
+        self._keeper.hold_objective(fingerprint(domain.fn, domain.space.to_json()), blob, signature)
 
-            blob = bytes(cloudpickle.dumps(domain))
-        self._keeper.hold_objective(fingerprint(domain.fn, domain.space.to_json()), blob)
+    def live_workers(self) -> int:
+        """Return how many workers are there for the experiment, evaluating or waiting."""
+        present = self.store.workers(self._exp_key, self._options["lease"])
+        return sum(worker.get("role") == "worker" for worker in present)
 
     # -- what belongs to the experiment --------------------------------------------------------------------
 
