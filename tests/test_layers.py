@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "trials": {"exceptions", "graph", "space", "history", "prune"},
     "run": {"exceptions", "graph", "space", "history", "suggest", "prune", "trials"},
     "integrations": {"exceptions", "run"},
+    "cli": {"exceptions", "trials", "run"},
     "plot": {"exceptions", "space", "history", "trials"},
     "testing": {"exceptions", "graph", "dists", "space", "hp", "history", "suggest", "trials", "run"},
 }

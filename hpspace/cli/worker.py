@@ -1,0 +1,168 @@
+"""``hpspace worker URL``: evaluate the trials of a store, in one process or in several under a supervisor."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+#: Environment variable with the URL, for those who want no password on a command line; also how a supervisor tells
+#: its workers.
+URL_VARIABLE = "HPSPACE_URL"
+
+#: Keys of a log record that are hpspace's own, for ``--log-format json``.
+_FACTS = ("action", "tid", "exp_key", "outcome", "attempt", "seconds", "reason", "exitcode", "pid")
+
+
+def add_commands(commands: Any) -> None:
+    """Add the command to the program's."""
+    text = "evaluate the trials of a store"
+    command = commands.add_parser("worker", help=text, description=text)
+    command.add_argument(
+        "url",
+        nargs="?",
+        help=f"sqlite:///study.db#experiment or mongodb://host:port/db; by default the variable {URL_VARIABLE}",
+    )
+    command.add_argument("--jobs", type=int, default=1, help="worker processes (1)")
+    _add_limits(command)
+    _add_ways(command)
+    add_logging(command)
+    command.set_defaults(run=run)
+
+
+def _add_limits(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("when to stop; by default only when told to")
+    group.add_argument("--max-jobs", type=int, help="trials to evaluate, for each worker process")
+    group.add_argument("--reserve-timeout", type=float, help="seconds without a trial")
+    group.add_argument("--last-job-timeout", type=float, help="seconds after which no trial is begun")
+    group.add_argument("--max-consecutive-failures", type=int, help="trials in a row that ended in an error")
+
+
+def _add_ways(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("how to work")
+    group.add_argument("--exp-key", help="serve this experiment only; by default that of the URL, or all")
+    group.add_argument(
+        "--lease", type=float, default=60.0, help="seconds until a silent worker is given up (60)"
+    )
+    group.add_argument(
+        "--drain-timeout", type=float, default=25.0, help="seconds to finish a trial when told to stop (25)"
+    )
+    group.add_argument("--poll-interval", type=float, default=1.0, help="seconds between looks, at most (1)")
+    group.add_argument("--workdir", type=Path, help="each trial runs in a folder of its own in here")
+    group.add_argument("--no-subprocesses", action="store_true", help="evaluate in the worker's own process")
+    group.add_argument("--fresh-process", action="store_true", help="a new process for every trial")
+    group.add_argument("--objective", metavar="MODULE:NAME", help="the objective, instead of the pickled one")
+    group.add_argument("--space", metavar="MODULE:NAME", help="its search space, with --objective")
+
+
+def add_logging(command: argparse.ArgumentParser) -> None:
+    """Add the options of the log, which goes to stderr."""
+    command.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
+    command.add_argument("--log-format", default="text", choices=["text", "json"])
+
+
+def run(given: argparse.Namespace) -> int:
+    """Work, or supervise those who do."""
+    set_up_logging(given.log_level, given.log_format)
+    url = given.url or os.environ.get(URL_VARIABLE)
+    if not url:
+        raise ValueError(
+            f"which store? write its URL, such as sqlite:///study.db, or set the variable {URL_VARIABLE}"
+        )
+    if given.jobs < 1:
+        raise ValueError(f"--jobs {given.jobs}: at least 1")
+    if bool(given.objective) != bool(given.space):
+        raise ValueError("--objective and --space go together: both are MODULE:NAME")
+    return _supervise(given, url) if given.jobs > 1 else work(given, url)
+
+
+def work(given: argparse.Namespace, url: str) -> int:
+    """Be one worker; return the exit code."""
+    from hpspace.run.trust import by_name
+    from hpspace.run.worker import Limits, Settings, Worker, heeding_signals
+    from hpspace.trials.trials import Trials
+
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))  # modules beside the script, as `python script.py` finds them
+    trials: Any = Trials.open(url, given.exp_key, refresh=False)
+    settings = Settings(
+        exp_key=trials._exp_key,
+        lease=given.lease,
+        drain_timeout=given.drain_timeout,
+        poll_interval=given.poll_interval,
+        subprocess=not given.no_subprocesses,
+        fresh=given.fresh_process,
+        workdir=given.workdir,
+        parcel=by_name(given.objective, given.space) if given.objective else None,
+    )
+    limits = Limits(
+        jobs=given.max_jobs,
+        idle=given.reserve_timeout,
+        last_start=given.last_job_timeout,
+        failures=given.max_consecutive_failures,
+        in_store=getattr(given, "max_jobs_in_db", None),
+    )
+    worker = Worker(trials.store, settings, limits)
+    logging.getLogger("hpspace").info("worker for %s", trials.store.url, extra={"action": "worker_start"})
+    with heeding_signals(worker.stop):
+        worker.run()
+    trials.close()
+    return 0
+
+
+def _supervise(given: argparse.Namespace, url: str) -> int:
+    from hpspace.run.supervisor import supervise
+
+    options = {
+        "--exp-key": given.exp_key,
+        "--max-jobs": given.max_jobs,
+        "--reserve-timeout": given.reserve_timeout,
+        "--last-job-timeout": given.last_job_timeout,
+        "--max-consecutive-failures": given.max_consecutive_failures,
+        "--lease": given.lease,
+        "--drain-timeout": given.drain_timeout,
+        "--poll-interval": given.poll_interval,
+        "--workdir": given.workdir,
+        "--objective": given.objective,
+        "--space": given.space,
+        "--log-level": given.log_level,
+        "--log-format": given.log_format,
+    }
+    said = [text for name, value in options.items() if value is not None for text in (name, str(value))]
+    switches = {"--no-subprocesses": given.no_subprocesses, "--fresh-process": given.fresh_process}
+    said += [name for name, on in switches.items() if on]
+    command = [sys.executable, "-m", "hpspace.cli.main", "worker", *said]
+    return supervise(command, given.jobs, {URL_VARIABLE: url})
+
+
+def set_up_logging(level: str, style: str) -> None:
+    """Send hpspace's log to stderr."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_JsonFormatter() if style == "json" else _text_formatter())
+    logger = logging.getLogger("hpspace")
+    logger.addHandler(handler)
+    logger.setLevel(level)
+
+
+def _text_formatter() -> logging.Formatter:
+    return logging.Formatter(f"%(asctime)s {os.getpid()} %(levelname)s %(message)s")
+
+
+class _JsonFormatter(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        when = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z"
+        facts = {name: getattr(record, name) for name in _FACTS if hasattr(record, name)}
+        said = {
+            "time": when,
+            "pid": record.process,
+            "level": record.levelname,
+            "message": record.getMessage(),
+        }
+        return json.dumps({**said, **facts})
