@@ -1,10 +1,12 @@
 """Adaptive TPE (atpe): every proposal comes from tpe or from a Gaussian process, as the problem asks for.
 
 The two fail differently. tpe models where good trials are, copes with branches, wide choices and many parameters, and
-costs next to nothing; a Gaussian process models the loss itself and finishes smooth problems that tpe only
-approaches. atpe lets them take turns, and the process gets the more turns the better it predicts: the rank
-correlation of its leave-one-out predictions with the losses is the sensed quality (a dense signal, where improvements
-would be too few to learn from). Each also sees the other's trials, so neither is led astray for long.
+costs next to nothing; its own trend of the losses (`hpspace.suggest.tpe.trend`) has one length scale for all
+parameters. The process here has one for each, finds its proposals by a search of their own, and finishes smooth
+problems that tpe only approaches; but it needs trials to learn from, so the first `n_startup_jobs` are tpe's. From
+then on they take turns, and the process gets the more turns the better it predicts: the rank correlation of its
+leave-one-out predictions with the losses is the sensed quality (a dense signal, where improvements would be too few
+to learn from). Each also sees the other's trials, so neither is led astray for long.
 
 The idea of adapting tpe to statistics of the problem is ElectricBrain's, in Hyperopt's atpe; design, models and code
 are our own. Nothing is kept between calls but a cache of fits, a pure function of the history.
@@ -88,9 +90,9 @@ class ATPE:
     True
     """
 
-    n_startup_jobs: int = 12
-    least: float = 0.15
-    most: float = 0.75
+    n_startup_jobs: int = 40
+    least: float = 0.3
+    most: float = 0.6
     tpe: TPE = field(default_factory=TPE)
 
     def propose(self, space: CompiledSpace, history: History, n: int, rng: Generator) -> Batch:
