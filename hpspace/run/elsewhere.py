@@ -21,6 +21,9 @@ from hpspace.trials.document import JOB_STATE_NEW, JOB_STATE_RUNNING
 
 logger = logging.getLogger(__name__)
 
+#: Key of an experiment's meta: when a worker's objective has asked for the end of the search.
+STOP_ASKED = "stop_asked"
+
 
 class Elsewhere:
     """Lets others evaluate: workers that share the trials. Keeps their queue full and looks what has ended.
@@ -35,11 +38,15 @@ class Elsewhere:
         self._run = run
         self._known: set[Any] = set()  # ids of the trials whose end was announced, or came before this run
         self._heard: dict[Any, int] = {}  # id to the number of reports that were announced
+        self._asked_before: Any = (
+            None  # mark of the last `ctrl.stop()` of a worker's objective before this run
+        )
         if not getattr(run.trials, "shared", False):  # a store is told by `adopt`
             self._publish_domain()
 
     def open(self) -> None:
-        """Note what has ended before this run."""
+        """Note what has ended, and been asked, before this run."""
+        self._asked_before = self._asked_to_stop()
         for trial in self._documents():
             self._heard[trial["tid"]] = len(trial["misc"].get(REPORTS) or ())
             if trial["state"] in FINAL:
@@ -71,6 +78,13 @@ class Elsewhere:
             if trial["state"] in FINAL:
                 self._known.add(trial["tid"])
                 self._run.ended(trial)
+        if self._asked_to_stop() != self._asked_before:
+            self._run.stop("ctrl.stop() in a worker")
+
+    def _asked_to_stop(self) -> Any:
+        """Return what workers leave in a shared store when their objective wants the search to end."""
+        store = getattr(self._run.trials, "store", None)
+        return store.get_meta(self._run.trials._exp_key).get(STOP_ASKED) if store is not None else None
 
     def _announce_reports(self, trial: dict[str, Any]) -> None:
         reports = trial["misc"].get(REPORTS) or ()

@@ -67,6 +67,9 @@ class Run(Protocol):
     def ended(self, trial: dict[str, Any]) -> None:
         """Announce the end of a trial."""
 
+    def stop(self, reason: str) -> None:
+        """End the run after this turn."""
+
     def failed(self, error: Exception) -> None:
         """Raise an objective's exception, unless it is to be caught."""
 

@@ -125,19 +125,16 @@ trials_save_file, max_new_evals, trial_timeout
         self.start_time = time.monotonic()
         self.trials_save_file = trials_save_file
         self._journal = Journal.open(trials_save_file, trials) if trials_save_file else None
-        asked_like_a_callback = [early_stop_fn] if isinstance(early_stop_fn, Rule) else []
-        self._callbacks = Callbacks([*callbacks, *asked_like_a_callback], trials)
+        rules = [early_stop_fn] if isinstance(early_stop_fn, Rule) else []  # asked like callbacks
+        self._callbacks = Callbacks([*callbacks, *rules], trials)
         self._board = Scoreboard(trials)
         self._supply = Supply(self.algo, domain, trials, self.base)
-        self._evaluator = self._who_evaluates(executor, trial_timeout)
+        self._evaluator: Evaluator = Elsewhere(self) if self.asynchronous else Serial(self)
+        if executor is not None and not self.asynchronous:
+            self._evaluator = Parallel(self, executor, trial_timeout)
         self._asked_to_stop: str | None = None  # by the objective, or by early_stop_fn
         self._stopped = False  # a limit is reached
         self._news = False  # a trial has ended since the last turn
-
-    def _who_evaluates(self, executor: Executor | None, trial_timeout: float | None) -> Evaluator:
-        if self.asynchronous:
-            return Elsewhere(self)
-        return Serial(self) if executor is None else Parallel(self, executor, trial_timeout)
 
     # ---------------------------------------------------------------- running
 
@@ -285,7 +282,6 @@ trials_save_file, max_new_evals, trial_timeout
             self._heed_callbacks()
 
     def _refresh(self) -> None:
-        """Refresh the trials at a cost that does not grow with the run, if they can."""
         self.trials.refresh() if self.asynchronous else turn.look(self.trials)
 
     # ---------------------------------------------------------------- evaluating
@@ -309,11 +305,13 @@ trials_save_file, max_new_evals, trial_timeout
 
     def ctrl_of(self, trial: dict[str, Any]) -> Ctrl:
         """Make the Ctrl with which a trial's objective speaks with this run."""
-        calls = {"on_report": partial(self.reported, trial), "on_stop": partial(self._stop_for, trial)}
-        return Ctrl(self.trials, trial, pruner=getattr(self.domain, "pruner", None), **calls)
+        on_stop = partial(self.stop, f"ctrl.stop() in trial {trial['tid']}")
+        pruner, on_report = getattr(self.domain, "pruner", None), partial(self.reported, trial)
+        return Ctrl(self.trials, trial, pruner=pruner, on_report=on_report, on_stop=on_stop)
 
-    def _stop_for(self, trial: dict[str, Any]) -> None:
-        self._asked_to_stop = f"ctrl.stop() in trial {trial['tid']}"
+    def stop(self, reason: str) -> None:
+        """End the run after this turn."""
+        self._asked_to_stop = reason
 
     def reported(self, trial: dict[str, Any], step: Any, value: float) -> None:
         """Tell callbacks of a report."""
@@ -384,7 +382,8 @@ trials_save_file, max_new_evals, trial_timeout
         """Ask `early_stop_fn`; a rule is asked as a callback."""
         if self.early_stop_fn is not None and not isinstance(self.early_stop_fn, Rule):
             stop, self.early_stop_args = ask_early_stop(self.early_stop_fn, self.trials, self.early_stop_args)
-            self._asked_to_stop = "early_stop_fn" if stop else self._asked_to_stop
+            if stop:
+                self.stop("early_stop_fn")
 
     def _heed_callbacks(self) -> None:
         """Raise what a callback has raised."""

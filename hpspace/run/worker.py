@@ -33,6 +33,7 @@ from hpspace.run import turn
 from hpspace.run.claimed import ClaimedTrials
 from hpspace.run.ctrl import Ctrl
 from hpspace.run.direction import stored
+from hpspace.run.elsewhere import STOP_ASKED
 from hpspace.run.executors.base import Called, Died, Event, Executor, Finished, Job, Raised, TimedOut, answer
 from hpspace.run.trust import Parcel, opened, pruner_of, shared_key
 from hpspace.trials.document import spec_from_misc
@@ -357,7 +358,12 @@ class Worker:
     def _evaluate(self, objective: _Objective, trial: dict[str, Any], attempt: int) -> None:
         """Evaluate a claimed trial and store how it ended."""
         began = time.monotonic()
-        ctrl = Ctrl(objective.trials, trial, pruner=objective.pruner, on_stop=self._stop_search)
+        ctrl = Ctrl(
+            objective.trials,
+            trial,
+            pruner=objective.pruner,
+            on_stop=functools.partial(self._stop_search, trial["exp_key"]),
+        )
         if hasattr(objective.executor, "answering"):  # it evaluates in `wait`: questions cannot be events
             objective.executor.answering = functools.partial(answer, ctrl=ctrl)
         with _own_folder(self.settings.workdir, trial) as folder:
@@ -415,9 +421,9 @@ class Worker:
         self.done.ended += 1
         self.done.failures = self.done.failures + 1 if failed else 0
 
-    def _stop_search(self) -> None:
+    def _stop_search(self, exp_key: str | None) -> None:
         """Tell drivers that an objective wants the search to end."""
-        self._store.update_meta(self.settings.exp_key, {"stop_asked": time.time()})
+        self._store.update_meta(exp_key, {STOP_ASKED: time.time()})
 
     def _tell(self, trial: dict[str, Any], event: Event, attempt: int, seconds: float) -> None:
         """Write the one line of a trial."""

@@ -353,6 +353,22 @@ def test_a_rule_ends_a_run_with_workers(store):
     assert set(store.counts("e")) <= {JOB_STATE_DONE, JOB_STATE_CANCEL}
 
 
+def test_an_objective_with_a_worker_can_end_the_search(store):
+    """Its worker leaves word in the store; what was said before this run does not count."""
+    store.update_meta("e", {"stop_asked": 1.0})
+
+    def third(x):
+        third.calls += 1
+        if third.calls == 3:
+            store.update_meta("e", {"stop_asked": 2.0})
+        return x
+
+    third.calls = 0
+    with Worker(store, lambda config: third(config["x"])):
+        search(SharedTrials(store, "e", asynchronous=True), max_evals=500)
+    assert 3 <= store.counts("e")[JOB_STATE_DONE] < 50
+
+
 # ---------------------------------------------------------------- foreign classes
 
 
