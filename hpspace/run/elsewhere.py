@@ -96,6 +96,7 @@ class Elsewhere:
         """Wait for what is queued or running, until the run's timeout; the rest goes on without this run."""
         while self.busy() and self._run.seconds_left() > 0:
             self.turn()
+        self.look()  # counting has read what has ended meanwhile
         left = self._count([JOB_STATE_NEW, JOB_STATE_RUNNING])
         if left and math.isfinite(self._run.seconds_left()):
             logger.warning(

@@ -306,6 +306,21 @@ def test_callbacks_hear_of_what_workers_do(store):
     assert all(xs[tid] < min(xs[:2]) for tid in bests)
 
 
+def test_what_ends_while_the_loop_counts_is_heard_of(store):
+    """Counting reads the store: the last trial may have ended between the last look and the count."""
+    trials, heard = SharedTrials(store, "e", asynchronous=True), []
+    count = trials.count_by_state_unsynced
+
+    def evaluate_and_count(states):
+        while (claim := store.reserve("worker", "e", 60.0)) is not None:
+            store.finish(claim, JOB_STATE_DONE, {"status": "ok", "loss": 0.0})
+        return count(states)
+
+    trials.count_by_state_unsynced = evaluate_and_count
+    search(trials, max_evals=5, callbacks=lambda trials, trial: heard.append(trial["tid"]))
+    assert sorted(heard) == [0, 1, 2, 3, 4]
+
+
 def test_the_queue_has_a_trial_for_each_live_worker(store):
     """As far as the trials can tell how many there are; max_queue_len is the least."""
     trials = SharedTrials(store, "e", asynchronous=True)
