@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from hpspace.exceptions import MissingExtra
-from hpspace.run.stopping import validate_loss_threshold, validate_timeout
+from hpspace.run.stopping import ask_early_stop, validate_loss_threshold, validate_timeout
 from hpspace.trials.document import JOB_STATE_CANCEL, JOB_STATE_DONE, JOB_STATE_ERROR
 from hpspace.trials.trials import Trials
 
@@ -234,8 +234,8 @@ class _Remembered:
 
     def _ask(self, trials: Any, *args: Any) -> tuple[bool, Any]:
         assert self._rule is not None
-        stop, kept = self._rule(trials, *args)
-        self.said_stop = self.said_stop or bool(stop)
+        stop, kept = ask_early_stop(self._rule, trials, list(args))
+        self.said_stop = self.said_stop or stop
         return stop, kept
 
 
