@@ -286,7 +286,11 @@ def _new_or_loaded(path: str) -> Trials:
 def _told(arguments: dict[str, Any]) -> dict[str, Any]:
     """Return those of fmin's own arguments that differ from their defaults: a class written for Hyperopt knows none."""
     defaults = fmin.__kwdefaults__ or {}
-    return {name: value for name, value in arguments.items() if value is not defaults[name]}
+    return {name: value for name, value in arguments.items() if not _is(value, defaults[name])}
+
+
+def _is(value: Any, default: Any) -> bool:
+    return value is default or (type(value) is type(default) and bool(value == default))
 
 
 def _has_own_fmin(trials: Any) -> bool:

@@ -174,3 +174,20 @@ def test_both_names_at_once_are_refused():
     """Which one would count?"""
     with pytest.raises(TypeError, match="two names of one argument"):
         search(pytest.fail, rstate=0, seed=0)
+
+
+def test_a_class_written_for_hyperopt_is_not_given_what_it_does_not_know():
+    """Arguments of our own are handed over only if they say something, however the default was spelt."""
+
+    class Old(Trials):
+        def fmin(self, fn, space, algo=None, max_evals=None, timeout=None, loss_threshold=None, max_queue_len=1,
+                 rstate=None, verbose=False, pass_expr_memo_ctrl=None, catch_eval_exceptions=False,
+                 return_argmin=True, show_progressbar=True, early_stop_fn=None, trials_save_file=""):  # fmt: skip
+            return fmin(fn, space, algo, max_evals, trials=self, allow_trials_fmin=False, verbose=False)
+
+    spelt = "".join(["mini", "mize"])
+    assert (
+        len(search(lambda c: c["x"], 3, trials=Old(), direction=spelt, catch=(), n_jobs=True + 0).trials) == 3
+    )
+    with pytest.raises(TypeError, match="catch"):
+        search(lambda c: c["x"], 3, trials=Old(), catch=ValueError)
