@@ -97,6 +97,11 @@ def regret_bound(threshold: float, min_trials: int = 20, every: int = 5) -> Regr
     -------
     RegretBound
         Its method `bound(trials)` gives the estimate. `hpspace.run.regret` has the formula.
+
+    Raises
+    ------
+    ValueError
+        For a negative threshold, or too few trials to estimate anything from.
     """
     if not threshold >= 0:
         raise ValueError(f"regret_bound(threshold={threshold!r}): pass a number >= 0, in units of the loss")

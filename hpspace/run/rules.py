@@ -126,6 +126,11 @@ def max_trials(n: int, states: str | Sequence[str] = (STATUS_OK,)) -> Rule:
     Rule
         With several trials at a time, those under way when it says stop come on top.
 
+    Raises
+    ------
+    ValueError
+        For less than one trial, or a word that is none of those.
+
     Examples
     --------
     >>> from hpspace import fmin, hp, stop
@@ -188,6 +193,11 @@ def no_improvement(n: int, min_delta: float = 0.0, percent: float = 0.0) -> Rule
     Returns
     -------
     Rule
+
+    Raises
+    ------
+    ValueError
+        For less than one trial, or a negative step.
     """
     for name, value in (("min_delta", min_delta), ("percent", percent)):
         if not value >= 0:
@@ -227,6 +237,11 @@ def target(value: float) -> Rule:
     Returns
     -------
     Rule
+
+    Raises
+    ------
+    ValueError
+        For NaN.
     """
     if isinstance(value, bool) or not float(value) == float(value):
         raise ValueError(f"target({value!r}): pass a number")
