@@ -317,6 +317,7 @@ def test_what_ends_while_the_loop_counts_is_heard_of(store):
         return count(states)
 
     trials.count_by_state_unsynced = evaluate_and_count
+    trials.wait = lambda seconds: None
     search(trials, max_evals=5, callbacks=lambda trials, trial: heard.append(trial["tid"]))
     assert sorted(heard) == [0, 1, 2, 3, 4]
 
