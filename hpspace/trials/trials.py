@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from hpspace.exceptions import DirectionMismatch
 from hpspace.space.compiled import CompiledSpace
@@ -19,6 +19,9 @@ from hpspace.trials.direction import checked_direction, has_outcome
 from hpspace.trials.miscs import renumbered
 from hpspace.trials.spacememo import SpaceMemo
 from hpspace.trials.store import StoredTrials
+
+if TYPE_CHECKING:
+    from hpspace.trials.shared.trials import SharedTrials
 
 T = TypeVar("T", bound="Trials")
 
@@ -140,6 +143,53 @@ class Trials(StoredTrials):
             Of the class that was saved.
         """
         return save.load(path)
+
+    @staticmethod
+    def open(url: str, exp_key: str | None = None, **options: Any) -> SharedTrials:
+        """Open trials that are kept in a store: a SQLite file, or a MongoDB.
+
+        Parameters
+        ----------
+        url : str
+            ``sqlite:///study.db#experiment``, ``mongodb://host:port/database#experiment``, ``memory:``; see
+            `hpspace.trials.shared.url`.
+        exp_key : str, optional
+            The experiment; by default the one at the end of the URL.
+        **options
+            Those of `hpspace.SqliteTrials` or `hpspace.mongoexp.MongoTrials`.
+
+        Returns
+        -------
+        SharedTrials
+            What was there already is read; a search with them goes on where the last one ended.
+
+        Raises
+        ------
+        UnknownStore
+            (A ValueError.) The URL is of no kind that is known.
+        StoreError
+            The store cannot be opened.
+        """
+        from hpspace.trials.shared.url import open_trials
+
+        return open_trials(url, exp_key, **options)
+
+    def copy_to(self, target: Any) -> Any:
+        """Copy these trials, with their attachments, into others; see `hpspace.trials.exchange.copy_trials`.
+
+        Parameters
+        ----------
+        target : Trials or str
+            Where to, or the URL of it. What is there stays.
+
+        Returns
+        -------
+        Trials
+            The target, refreshed.
+        """
+        from hpspace.trials.exchange import copy_trials
+
+        return copy_trials(self, target)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is pickled: everything but caches, the space as bytes of its own."""

@@ -1,0 +1,202 @@
+"""Moving trials: between stores, and out to and in from text files of one JSON document a line.
+
+A file of lines begins with a header, ``{"hpspace": "trials", "schema": 1, "direction": ..., "space": ...}``; then comes
+one trial document a line, written by `trials.shared.encoding`, so that NaN, tuples, bytes and dates come back as they
+were. Version 1 of the schema is the document of `trials.document`; what stores add to it is left out.
+
+Attachments move between stores, and not into text files. (Pickles of Hyperopt's trials are read by `Trials.load`.)
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from hpspace.exceptions import StoreTooNew
+from hpspace.trials.document import TRIAL_KEYS
+from hpspace.trials.shared.contract import STORE_KEYS
+from hpspace.trials.shared.encoding import decode, encode
+from hpspace.trials.trials import Trials
+
+#: Version of the lines.
+SCHEMA = 1
+
+
+def lines_of(
+    docs: Iterable[Mapping[str, Any]], direction: str = "minimize", space: Mapping[str, Any] | None = None
+) -> Iterator[str]:
+    """Yield the lines of a file.
+
+    Parameters
+    ----------
+    docs : iterable of dict
+        Trial documents, of every state.
+    direction : str
+        What the search looked for.
+    space : mapping, optional
+        Description of the space, see `CompiledSpace.to_json`.
+
+    Yields
+    ------
+    str
+        Each with its line feed.
+
+    Raises
+    ------
+    Unstorable
+        A value cannot be written as text; its place is named.
+
+    Examples
+    --------
+    >>> from hpspace.trials.document import new_document
+    >>> [line[:20] for line in lines_of([new_document(0, {"x": 0.5})])]
+    ['{"hpspace": "trials"', '{"state": 0, "tid": ']
+    """
+    yield json.dumps({"hpspace": "trials", "schema": SCHEMA, "direction": direction, "space": space}) + "\n"
+    for doc in docs:
+        kept = {key: value for key, value in doc.items() if key not in STORE_KEYS and key != "_id"}
+        yield encode(kept, f"trial {doc['tid']}") + "\n"
+
+
+def export_jsonl(trials: Any, path: str | Path) -> int:
+    """Write trials to a file, one a line.
+
+    Parameters
+    ----------
+    trials : Trials
+        Of any store; those in every state are written.
+    path : str or Path
+        The file; replaced if it exists.
+
+    Returns
+    -------
+    int
+        How many trials were written.
+    """
+    docs = trials.documents()
+    with Path(path).open("w", encoding="utf-8") as file:
+        file.writelines(lines_of(docs, trials.direction, trials.space_json))
+    return len(docs)
+
+
+def import_jsonl(path: str | Path, into: Any = None) -> Any:
+    """Read trials from a file that `export_jsonl` wrote.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    into : Trials, optional
+        Add them to these, with new ids where theirs are taken; by default new trials in memory are made.
+
+    Returns
+    -------
+    Trials
+        Those that hold them now.
+
+    Raises
+    ------
+    StoreTooNew
+        A later release has written the file.
+    ValueError
+        It is no such file; names the line.
+    """
+    with Path(path).open(encoding="utf-8") as file:
+        header = _header(file.readline(), path)
+        docs = [_document(line, number, path) for number, line in enumerate(file, 2) if line.strip()]
+    target = Trials() if into is None else into
+    return _added(target, docs, header["direction"])
+
+
+def _header(line: str, path: str | Path) -> dict[str, Any]:
+    try:
+        header = json.loads(line)
+    except ValueError:
+        header = None
+    if not isinstance(header, dict) or header.get("hpspace") != "trials":
+        raise ValueError(f"{path}, line 1: this is no file of trials; export_jsonl writes them")
+    if header["schema"] > SCHEMA:
+        raise StoreTooNew(str(path), header["schema"], SCHEMA)
+    return header
+
+
+def _document(line: str, number: int, path: str | Path) -> dict[str, Any]:
+    try:
+        doc = decode(line)
+    except (ValueError, KeyError) as error:
+        raise ValueError(f"{path}, line {number}: {error}") from None
+    missing = [key for key in TRIAL_KEYS if not isinstance(doc, dict) or key not in doc]
+    if missing:
+        raise ValueError(f"{path}, line {number}: a trial without {', '.join(missing)}")
+    return dict(doc)
+
+
+def copy_trials(source: Any, target: Any) -> Any:
+    """Copy trials and their attachments.
+
+    Parameters
+    ----------
+    source : Trials
+        Of any store; those in every state are copied, running ones as queued.
+    target : Trials or str
+        Where to, or the URL of it. What is there stays; ids that are taken there are given anew.
+
+    Returns
+    -------
+    Trials
+        `target`, refreshed.
+
+    Raises
+    ------
+    DirectionMismatch
+        The target's trials are of a search in the other direction.
+
+    Examples
+    --------
+    >>> from hpspace import fmin, hp
+    >>> trials = Trials()
+    >>> best = fmin(lambda x: x * x, hp.uniform("x", -1, 1), "rand", 4, trials=trials, rstate=0, verbose=False)
+    >>> copied = copy_trials(trials, "memory:#copy")
+    >>> len(copied), copied.losses() == trials.losses()
+    (4, True)
+    """
+    target = Trials.open(target) if isinstance(target, str) else target
+    docs = [copy.deepcopy(dict(doc)) for doc in source.documents()]
+    attached = {doc["tid"]: dict(source.trial_attachments(doc)) for doc in source.documents()}
+    olds = [doc["tid"] for doc in docs]
+    _added(target, docs, source.direction)
+    for old, doc in zip(olds, docs):
+        for name, value in attached[old].items():
+            target.trial_attachments(doc)[name] = value
+    if source.space is not None and hasattr(target, "remember_space"):
+        target.remember_space(source.space)
+    return target
+
+
+def _added(target: Any, docs: list[dict[str, Any]], direction: str) -> Any:
+    """Insert documents into trials, under ids and the experiment of those."""
+    if docs and target.direction != direction:
+        target.direction = direction
+    target.refresh()
+    taken = {doc["tid"] for doc in target._dynamic_trials}
+    news = iter(target.new_trial_ids(len(docs)))
+    for doc in docs:
+        _adopt(doc, next(news) if target.shared or doc["tid"] in taken else doc["tid"], target._exp_key)
+    target.insert_trial_docs(docs)
+    target.refresh()
+    return target
+
+
+def _adopt(doc: dict[str, Any], tid: Any, exp_key: str | None) -> None:
+    """Make a document one of another experiment, with another id."""
+    for key in (*STORE_KEYS, "_id"):
+        doc.pop(key, None)
+    misc = doc["misc"]
+    misc["idxs"] = {label: [tid] * len(idxs) for label, idxs in misc["idxs"].items()}
+    doc["tid"] = misc["tid"] = tid
+    doc["exp_key"] = exp_key
+    if doc["state"] == 1:  # whoever evaluates it there does so for the other store
+        doc.update(state=0, owner=None, book_time=None)
