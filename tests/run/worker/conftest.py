@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -79,14 +78,3 @@ def pool(tmp_path):
     made = Pool(tmp_path)
     yield made
     made.close()
-
-
-def until(holds, seconds=30.0, what="it"):
-    """Wait until a condition holds; fail if it does not in time."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = holds()
-        if value:
-            return value
-        time.sleep(0.05)
-    raise AssertionError(f"{what} did not happen within {seconds} s")

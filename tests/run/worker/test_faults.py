@@ -13,13 +13,24 @@ from pathlib import Path
 
 import pytest
 
-from hpspace import AllTrialsFailed, fmin, hp
-from hpspace.exceptions import DomainSwapError
+from hpspace import fmin, hp
+from hpspace.exceptions import AllTrialsFailed, DomainSwapError
 from hpspace.run.trust import KEY_VARIABLE
 
-from .conftest import SPACE, until
-
 DONE, ERROR = 2, 3
+
+SPACE = {"x": hp.uniform("x", -1, 1)}
+
+
+def until(holds, seconds=30.0, what="it"):
+    """Wait until a condition holds; fail if it does not in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = holds()
+        if value:
+            return value
+        time.sleep(0.05)
+    raise AssertionError(f"{what} did not happen within {seconds} s")
 
 
 def in_thread(function, *args, **options):
@@ -107,7 +118,7 @@ def test_a_frozen_worker_changes_nothing_when_it_wakes(pool, tmp_path):
     os.killpg(frozen.pid, signal.SIGSTOP)
     pool.worker()
     until(lambda: runs(tmp_path, 0) == 2, what="the second evaluation")
-    until(lambda: pool.states().get(DONE), what="its end")
+    until(lambda: pool.documents()[0]["state"] == DONE, what="its end")
     before = pool.documents()[0]
     os.killpg(frozen.pid, signal.SIGCONT)
     answer()
@@ -326,7 +337,9 @@ def test_a_supervisor_replaces_the_dead_and_ends_with_its_workers(pool, tmp_path
     parent = pool.worker("--jobs", "2")
     answer = in_thread(pool.fmin, marked(tmp_path, 0.3), 8)
     until(lambda: runs(tmp_path, 0), what="the first evaluation")
-    children = [int(pid) for pid in Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()]
+    children = [
+        int(pid) for pid in Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
+    ]
     assert len(children) == 2
     os.killpg(children[0], signal.SIGKILL)
     answer()
@@ -358,5 +371,7 @@ def test_chaos(pool, tmp_path):
 
 def test_the_space_of_a_pool_is_searched_as_any_other():
     """The objective's second parameter arrives in the child with all that `Ctrl` has; here in this process."""
-    seen = fmin(lambda config, ctrl: ctrl.current_trial["tid"], {"x": hp.uniform("x", 0, 1)}, "rand", 2, verbose=False)
+    seen = fmin(
+        lambda config, ctrl: ctrl.current_trial["tid"], {"x": hp.uniform("x", 0, 1)}, "rand", 2, verbose=False
+    )
     assert seen.loss == 0
