@@ -12,6 +12,8 @@ Hyperopt, so that ``import hpspace as hyperopt`` runs programs written for it.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from hpspace import (
     anneal,
     asha,
@@ -67,7 +69,29 @@ from hpspace.fmin import (  # isort: skip
     space_eval,
 )
 
+if TYPE_CHECKING:
+    from hpspace.mongoexp import MongoTrials
+    from hpspace.spark import SparkTrials
+    from hpspace.trials.shared.url import SqliteTrials
+
 __version__ = "0.1.0"
+
+#: Names whose modules are imported when they are first asked for: most programs do without.
+_LATE = {
+    "MongoTrials": "hpspace.mongoexp",
+    "SparkTrials": "hpspace.spark",
+    "SqliteTrials": "hpspace.trials.shared.url",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is imported late."""
+    if name not in _LATE:
+        raise AttributeError(f"module 'hpspace' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_LATE[name]), name)
+
 
 __all__ = [
     # searching
@@ -86,6 +110,9 @@ __all__ = [
     "CompiledSpace",
     # trials
     "Trials",
+    "SqliteTrials",
+    "MongoTrials",
+    "SparkTrials",
     "trials_from_docs",
     "Ctrl",
     "Domain",
