@@ -46,8 +46,10 @@ def prepare(trials: Any, domain: Domain, base: Base, nothing: bool = False) -> N
     if hasattr(trials, "remember_space"):
         trials.remember_space(domain.space)
     if not nothing and not trials._dynamic_trials:
-        queue_default(trials, domain.space, base)
-        trials.refresh()
+        try:
+            queue_default(trials, domain.space, base)
+        finally:  # an interrupt between the two would let the defaults come on top of `max_evals`
+            trials.refresh()
 
 
 def _space_changes(trials: Any, space: CompiledSpace) -> list[str]:
