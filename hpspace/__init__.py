@@ -55,6 +55,7 @@ from hpspace.base import (
 from hpspace.exceptions import TrialPruned
 from hpspace.run.asktell import Search
 from hpspace.run.callbacks import Callback
+from hpspace.run.late import late
 from hpspace.run.reporting import current_ctrl, report, report_or_prune, should_prune
 from hpspace.space.compile import compile_space
 from hpspace.space.compiled import CompiledSpace
@@ -86,11 +87,7 @@ _LATE = {
 
 def __getattr__(name: str) -> Any:
     """Import what is imported late."""
-    if name not in _LATE:
-        raise AttributeError(f"module 'hpspace' has no attribute {name!r}")
-    import importlib
-
-    return getattr(importlib.import_module(_LATE[name]), name)
+    return late(name, _LATE)
 
 
 __all__ = [
