@@ -37,14 +37,16 @@ def test_its_brackets_are_hyperbands():
 
 
 def test_it_searches_near_what_was_good_at_the_richest_resource():
-    """At 1 the loss points to x = 0, at more to x = 1: the model believes those who had more."""
-    race = Race(BOHB(min_results=3, random_fraction=0.0), SPACE)
-    race.run(
-        130,
-        lambda row: float(abs(race.past.values[row, 0] - (0.05 if race.past.resources[row] == 1 else 0.95))),
-    )
+    """At 1 the loss says nothing, at more it points to x = 0.95: the model believes those who had more."""
+    race = Race(BOHB(min_results=6, random_fraction=0.0), SPACE)
+
+    def loss(row):
+        x = float(race.past.values[row, 0])
+        return abs(x - 0.95) if race.past.resources[row] > 1 else 1000 * x % 1
+
+    race.run(110, loss)
     new = race.past.values[race.past.rungs == 0, 0]
-    assert (new[-20:] > 0.7).mean() > 0.8
+    assert (new[-20:] > 0.7).mean() > 0.8 > (new[:10] > 0.7).mean()
 
 
 def test_a_share_is_random_whatever_the_model_says():
