@@ -1,4 +1,4 @@
-"""``hpspace list | show | best | export | requeue | cancel | delete URL``: to look into experiments, and to order."""
+"""``hpspace list | workers | show | best | export | requeue | cancel | delete URL``: to look, and to order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from hpspace.cli.address import HELP, opened
 from hpspace.trials.document import JOB_STATE_NAMES
+from hpspace.trials.shared.process import is_gone
 
 #: Columns of ``show``.
 _SHOWN = ("tid", "state", "status", "value", "attempt", "owner", "error")
@@ -20,6 +22,7 @@ def add_commands(commands: Any) -> None:
     """Add the commands to the program's."""
     table: list[tuple[str, Callable[[argparse.Namespace], int], str]] = [
         ("list", _list, "list the experiments of a store"),
+        ("workers", _workers, "list the workers and drivers that are there now"),
         ("show", _show, "show the trials of an experiment, or some of them"),
         ("best", _best, "show the best trial of an experiment"),
         ("export", _export, "write the trials of an experiment to a file or to stdout"),
@@ -29,7 +32,7 @@ def add_commands(commands: Any) -> None:
     ]
     for name, function, text in table:
         command = commands.add_parser(name, help=text, description=text)
-        command.add_argument("url", help="sqlite:///study.db#experiment or mongodb://host:port/db#experiment")
+        command.add_argument("url", nargs="?", help=HELP)
         if name != "list":
             command.add_argument("--exp-key", help="the experiment; by default that of the URL")
         if name in ("show", "requeue", "cancel", "delete"):
@@ -40,6 +43,7 @@ def add_commands(commands: Any) -> None:
         if name == "requeue":
             command.add_argument("--failed", action="store_true", help="all that ended in an error")
         if name == "delete":
+            command.add_argument("--all", action="store_true", help="every experiment of the store")
             command.add_argument("--yes", action="store_true", help="do it: what is deleted is gone")
         if name != "export":
             command.add_argument("--json", action="store_true", help="write JSON")
@@ -47,9 +51,10 @@ def add_commands(commands: Any) -> None:
 
 
 def _opened(given: argparse.Namespace, refresh: bool = True) -> Any:
-    from hpspace.trials.trials import Trials
-
-    return Trials.open(given.url, getattr(given, "exp_key", None), refresh=refresh)
+    trials = opened(given.url, getattr(given, "exp_key", None), create=False)
+    if refresh:
+        trials.refresh()
+    return trials
 
 
 def _list(given: argparse.Namespace) -> int:
@@ -71,6 +76,15 @@ def _list(given: argparse.Namespace) -> int:
         )
     _write(rows, given.json)
     return 0
+
+
+def _workers(given: argparse.Namespace) -> int:
+    trials = opened(given.url, given.exp_key, create=False)
+    present = [worker for worker in trials.store.workers(trials._exp_key) if not is_gone(worker)]
+    names = ("owner", "role", "exp_key", "python", "seen", "cannot_load")
+    rows = [{name: worker.get(name) for name in names} for worker in present]
+    _write(rows, given.json)
+    return 0 if rows else 1
 
 
 def _show(given: argparse.Namespace) -> int:
@@ -119,20 +133,20 @@ def _export(given: argparse.Namespace) -> int:
     trials = _opened(given)
     docs = trials.documents()
     if given.output is None:
-        _export_to(sys.stdout, given.format, docs, trials.direction)
+        _export_to(sys.stdout, given.format, docs, trials)
         return 0
     with open(given.output, "w", newline="", encoding="utf-8") as file:  # noqa: PTH123 - a text stream like stdout
-        _export_to(file, given.format, docs, trials.direction)
+        _export_to(file, given.format, docs, trials)
     return 0
 
 
-def _export_to(stream: Any, form: str, docs: Sequence[dict[str, Any]], direction: str) -> None:
+def _export_to(stream: Any, form: str, docs: Sequence[dict[str, Any]], trials: Any) -> None:
     if form == "jsonl":
         from hpspace.trials.exchange import lines_of
 
-        stream.writelines(lines_of(docs, direction))
+        stream.writelines(lines_of(docs, trials.direction, trials.space_json))
         return
-    rows = [_row(doc, direction) for doc in docs]
+    rows = [_row(doc, trials.direction) for doc in docs]
     names = list(dict.fromkeys([*_SHOWN, *(name for row in rows for name in row)]))
     writer = csv.DictWriter(stream, names)
     writer.writeheader()
@@ -156,10 +170,15 @@ def _cancel(given: argparse.Namespace) -> int:
 
 def _delete(given: argparse.Namespace) -> int:
     trials = _opened(given, refresh=False)
-    what = f"trials {given.tid}" if given.tid else f"experiment {trials._exp_key or '(without a key)'}"
+    key = trials._exp_key
+    if not (given.tid or key or given.all):
+        raise ValueError("which experiment? #name at the end of the URL or --exp-key, or --all of the store")
+    if given.all and (given.tid or key):
+        raise ValueError("--all means every experiment: leave --tid and the experiment's name away")
+    what = f"trials {given.tid}" if given.tid else f"experiment {key}" if key else "everything"
     if not given.yes:
         raise ValueError(f"{what} of {trials.store.url} would be deleted for good; add --yes to do it")
-    return _done("deleted", trials.store.delete(trials._exp_key, given.tid), given.json)
+    return _done("deleted", trials.store.delete(key, given.tid), given.json)
 
 
 def _done(word: str, n: int, as_json: bool) -> int:
@@ -176,6 +195,9 @@ def _write(rows: Any, as_json: bool) -> None:
         sys.stdout.write(json.dumps(_plain(rows), indent=2) + "\n")
         return
     names = list(dict.fromkeys(name for row in rows for name in row))
+    if not names:
+        sys.stderr.write("there is nothing to show\n")
+        return
     cells = [[_text(row.get(name)) for name in names] for row in rows]
     widths = [max(len(line[i]) for line in [names, *cells]) for i in range(len(names))]
     for line in [names, *cells]:

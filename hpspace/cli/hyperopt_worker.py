@@ -33,7 +33,9 @@ def parser() -> Parser:
     made.add_argument("--workdir", type=Path, help="each trial runs in a folder of its own in here")
     made.add_argument("--no-subprocesses", action="store_true", help="evaluate in the worker's own process")
     add_logging(made)
-    made.set_defaults(lease=60.0, drain_timeout=25.0, fresh_process=False, objective=None, space=None)
+    made.set_defaults(
+        lease=60.0, max_attempts=3, drain_timeout=25.0, fresh_process=False, objective=None, space=None
+    )
     return made
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import math
 import os
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-#: Environment variable with the URL, for those who want no password on a command line; also how a supervisor tells
-#: its workers.
-URL_VARIABLE = "HPSPACE_URL"
+from hpspace.cli.address import HELP, URL_VARIABLE, opened
+from hpspace.exceptions import StoreUnavailable
+
+#: Seconds after which a server that did not answer is asked again.
+AWAY_PAUSE = 2.0
 
 #: Keys of a log record that are hpspace's own, for ``--log-format json``.
 _FACTS = ("action", "tid", "exp_key", "outcome", "attempt", "seconds", "reason", "exitcode", "pid")
@@ -23,11 +26,7 @@ def add_commands(commands: Any) -> None:
     """Add the command to the program's."""
     text = "evaluate the trials of a store"
     command = commands.add_parser("worker", help=text, description=text)
-    command.add_argument(
-        "url",
-        nargs="?",
-        help=f"sqlite:///study.db#experiment or mongodb://host:port/db; by default the variable {URL_VARIABLE}",
-    )
+    command.add_argument("url", nargs="?", help=HELP)
     command.add_argument("--jobs", type=int, default=1, help="worker processes (1)")
     _add_limits(command)
     _add_ways(command)
@@ -50,6 +49,9 @@ def _add_ways(command: argparse.ArgumentParser) -> None:
         "--lease", type=float, default=60.0, help="seconds until a silent worker is given up (60)"
     )
     group.add_argument(
+        "--max-attempts", type=int, default=3, help="workers that a trial may cost before it is given up (3)"
+    )
+    group.add_argument(
         "--drain-timeout", type=float, default=25.0, help="seconds to finish a trial when told to stop (25)"
     )
     group.add_argument("--poll-interval", type=float, default=1.0, help="seconds between looks, at most (1)")
@@ -69,30 +71,25 @@ def add_logging(command: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     """Work, or supervise those who do."""
     set_up_logging(given.log_level, given.log_format)
-    url = given.url or os.environ.get(URL_VARIABLE)
-    if not url:
-        raise ValueError(
-            f"which store? write its URL, such as sqlite:///study.db, or set the variable {URL_VARIABLE}"
-        )
     if given.jobs < 1:
         raise ValueError(f"--jobs {given.jobs}: at least 1")
     if bool(given.objective) != bool(given.space):
         raise ValueError("--objective and --space go together: both are MODULE:NAME")
-    return _supervise(given, url) if given.jobs > 1 else work(given, url)
+    return _supervise(given) if given.jobs > 1 else work(given, given.url)
 
 
-def work(given: argparse.Namespace, url: str) -> int:
+def work(given: argparse.Namespace, url: str | None) -> int:
     """Be one worker; return the exit code."""
     from hpspace.run.trust import by_name
     from hpspace.run.worker import Limits, Settings, Worker, heeding_signals
-    from hpspace.trials.trials import Trials
 
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))  # modules beside the script, as `python script.py` finds them
-    trials: Any = Trials.open(url, given.exp_key, refresh=False)
+    trials = _opened_patiently(url, given.exp_key, given.reserve_timeout)
     settings = Settings(
         exp_key=trials._exp_key,
         lease=given.lease,
+        max_attempts=given.max_attempts,
         drain_timeout=given.drain_timeout,
         poll_interval=given.poll_interval,
         subprocess=not given.no_subprocesses,
@@ -115,7 +112,20 @@ def work(given: argparse.Namespace, url: str) -> int:
     return 0
 
 
-def _supervise(given: argparse.Namespace, url: str) -> int:
+def _opened_patiently(url: str | None, exp_key: str | None, seconds: float | None) -> Any:
+    """Open the trials; wait for a server that is away, as one would wait for trials."""
+    end = math.inf if seconds is None else time.monotonic() + seconds
+    while True:
+        try:
+            return opened(url, exp_key)
+        except StoreUnavailable as error:
+            if (url or "").startswith("sqlite:") or time.monotonic() >= end:
+                raise
+            logging.getLogger("hpspace").warning("%s; trying again", error, extra={"action": "store_away"})
+        time.sleep(AWAY_PAUSE)
+
+
+def _supervise(given: argparse.Namespace) -> int:
     from hpspace.run.supervisor import supervise
 
     options = {
@@ -125,6 +135,7 @@ def _supervise(given: argparse.Namespace, url: str) -> int:
         "--last-job-timeout": given.last_job_timeout,
         "--max-consecutive-failures": given.max_consecutive_failures,
         "--lease": given.lease,
+        "--max-attempts": given.max_attempts,
         "--drain-timeout": given.drain_timeout,
         "--poll-interval": given.poll_interval,
         "--workdir": given.workdir,
@@ -137,7 +148,7 @@ def _supervise(given: argparse.Namespace, url: str) -> int:
     switches = {"--no-subprocesses": given.no_subprocesses, "--fresh-process": given.fresh_process}
     said += [name for name, on in switches.items() if on]
     command = [sys.executable, "-m", "hpspace.cli.main", "worker", *said]
-    return supervise(command, given.jobs, {URL_VARIABLE: url})
+    return supervise(command, given.jobs, {URL_VARIABLE: given.url} if given.url else {})
 
 
 def set_up_logging(level: str, style: str) -> None:

@@ -90,7 +90,7 @@ class SqliteTrials(SharedTrials):
     ) -> None:
         from hpspace.trials.shared.sqlite import SqliteStore
 
-        file, key = (path, None) if not str(path).startswith("sqlite:") else _file_of(str(path))
+        file, key = (path, None) if not str(path).startswith("sqlite:") else file_of(str(path))
         store = SqliteStore(file, durability)
         own: dict[str, Any] = {"asynchronous": asynchronous, "lease": lease, "max_attempts": max_attempts}
         super().__init__(store, exp_key if exp_key is not None else key, refresh, **own)
@@ -156,7 +156,7 @@ def _open_memory(url: str, exp_key: str | None, refresh: bool, **options: Any) -
 
 
 def _open_sqlite(url: str, exp_key: str | None, refresh: bool, **options: Any) -> SharedTrials:
-    file, key = _file_of(url)
+    file, key = file_of(url)
     given = _read({**_parts(url)[1], **options}, url)
     return SqliteTrials(file, exp_key if exp_key is not None else key, refresh, **given)
 
@@ -185,7 +185,7 @@ def _parts(url: str) -> tuple[str, dict[str, str], str | None]:
     return place, dict(parse_qsl(said, keep_blank_values=True)), unquote(key) if mark else None
 
 
-def _file_of(url: str) -> tuple[Path, str | None]:
+def file_of(url: str) -> tuple[Path, str | None]:
     """Return the file that a URL of SQLite means, and the experiment."""
     place, _, key = _parts(url)
     if not place.startswith("///") or len(place) == 3:
