@@ -174,7 +174,7 @@ def three_models(seed):
 
 
 #: Problem -> upper end of the 99 % bootstrap interval of tpe's median best loss, 20 seeds.
-BOUNDS = {sphere: 7.0e-4, branin: 0.4012, hartmann: -3.08, table: -7.48, three_models: 3.4e-5}
+BOUNDS = {sphere: 1.721e-4, branin: 0.40005, hartmann: -3.2396, table: -8.383, three_models: 2.79e-6}
 
 
 # ---------------------------------------------------------------- known problems
@@ -225,10 +225,10 @@ def test_nothing_is_worse_than_random_search_where_nothing_can_be_learned(name):
 
 @pytest.mark.parametrize("name", ["tpe", "tpe-optuna5"])
 def test_noise_does_not_narrow_the_search(name):
-    """150 trials of pure noise, 6 seeds: each of 4 arms has 5 or more, and so has a quarter of a range 3 or more.
+    """150 trials of pure noise, 6 seeds: each of 4 arms has 5 or more, and so has each half of a range.
 
-    Measured with 20 seeds: at least 10 and 7 for tpe, 17 and 9 for Optuna's model; without `explore_options` 8 and 3. A
-    search that follows the noise to one arm or place has none.
+    Measured with 20 seeds: at least 9 and 7 for tpe, 17 and 32 for Optuna's model; tpe without `explore_options` has 3
+    in an arm. A search that follows the noise to one arm or place has none after the start.
     """
     space = compile_space(
         [hp.choice("arm", [hp.uniform(f"x{k}", 0, 1) for k in range(4)]), hp.uniform("y", 0, 1)]
@@ -238,9 +238,9 @@ def test_noise_does_not_narrow_the_search(name):
         problem = Problem(space, lambda v, noise=noise: noise.normal(size=len(v)))
         values = search(base.get(name), problem, 150, seed).values
         arms = np.bincount(values[:, space.index["arm"]].astype(int), minlength=4)
-        quarters = np.histogram(values[:, space.index["y"]], bins=4, range=(0, 1))[0]
+        halves = np.histogram(values[:, space.index["y"]], bins=2, range=(0, 1))[0]
         assert arms.min() >= 5
-        assert quarters.min() >= 3
+        assert halves.min() >= 5
 
 
 # ---------------------------------------------------------------- arms
@@ -266,14 +266,16 @@ def shared_rate(seed):
     return Problem(space, loss)
 
 
-def test_tpe_finds_the_arm_that_wants_another_rate():
-    """150 trials, 24 instances: at most 6 end in a wrong arm.
+@pytest.mark.parametrize(("options", "trials", "most"), [({}, 100, 2), ({"trend_trials": 0}, 150, 6)])
+def test_tpe_finds_the_arm_that_wants_another_rate(options, trials, most):
+    """24 instances, by default and by the ratio of densities alone: hardly one ends in a wrong arm.
 
-    Measured on 30 instances: 3 (and 8 without `explore_options`, 13 with Optuna's model, 22 with anneal). At a rate of
-    10 % more than 6 of 24 has probability 0.002.
+    Measured on 30 instances: 0 by default, and 3 by the ratio alone after 150 trials (8 without `explore_options` as
+    well, 13 with Optuna's model, 22 with anneal). At a rate of 10 % more than 6 of 24 has probability 0.002, at 1 %
+    more than 2 has that.
     """
-    ends = best_losses(TPE(), shared_rate, 24, trials=150)
-    assert (ends >= 0.1).sum() <= 6
+    ends = best_losses(TPE(**options), shared_rate, 24, trials=trials)
+    assert (ends >= 0.1).sum() <= most
 
 
 # ---------------------------------------------------------------- repeated and large searches
@@ -341,7 +343,7 @@ def measure():
         medians = np.median(np.random.default_rng(0).choice(measured, (20_000, 20)), axis=1)
         random = random_losses(problem)
         parts = [
-            f"{np.median(measured):.3g}, bound {np.quantile(medians, 0.995):.3g}, {better(measured, random):.1g}"
+            f"{np.median(measured):.5g}, bound {np.quantile(medians, 0.995):.5g}, {better(measured, random):.1g}"
         ]
         if problem in (sphere, three_models):
             parts += [
