@@ -12,6 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator, MutableMapping, Sequence
 from typing import Any
 
+#: What the keys of trials' attachments begin with.
+ATTACHED = "ATTACH::"
+
 
 def attachment_name(tid: Any, name: str) -> str:
     """Return the key in the whole store of a trial's attachment.
@@ -21,7 +24,7 @@ def attachment_name(tid: Any, name: str) -> str:
     >>> attachment_name(7, "model")
     'ATTACH::7::model'
     """
-    return f"ATTACH::{tid}::{name}"
+    return f"{ATTACHED}{tid}::{name}"
 
 
 class TrialAttachments(MutableMapping[str, Any]):

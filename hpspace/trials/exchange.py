@@ -9,14 +9,15 @@ Attachments move between stores, and not into text files. (Pickles of Hyperopt's
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from hpspace.exceptions import StoreTooNew
-from hpspace.trials.document import TRIAL_KEYS
+from hpspace.trials.attachments import ATTACHED
+from hpspace.trials.document import DOMAIN_CMD, TRIAL_KEYS
+from hpspace.trials.joining import join
 from hpspace.trials.shared.contract import STORE_KEYS
 from hpspace.trials.shared.encoding import decode, encode
 from hpspace.trials.trials import Trials
@@ -90,7 +91,7 @@ def import_jsonl(path: str | Path, into: Any = None) -> Any:
     path : str or Path
         The file.
     into : Trials, optional
-        Add them to these, with new ids where theirs are taken; by default new trials in memory are made.
+        Add them to these, see `hpspace.trials.joining`; by default new trials in memory are made.
 
     Returns
     -------
@@ -108,7 +109,8 @@ def import_jsonl(path: str | Path, into: Any = None) -> Any:
         header = _header(file.readline(), path)
         docs = [_document(line, number, path) for number, line in enumerate(file, 2) if line.strip()]
     target = Trials() if into is None else into
-    return _added(target, docs, header["direction"])
+    join(target, docs, header["direction"])
+    return target
 
 
 def _header(line: str, path: str | Path) -> dict[str, Any]:
@@ -135,14 +137,15 @@ def _document(line: str, number: int, path: str | Path) -> dict[str, Any]:
 
 
 def copy_trials(source: Any, target: Any) -> Any:
-    """Copy trials and their attachments.
+    """Copy trials, their attachments and the space.
 
     Parameters
     ----------
     source : Trials
         Of any store; those in every state are copied, running ones as queued.
     target : Trials or str
-        Where to, or the URL of it. What is there stays; ids that are taken there are given anew.
+        Where to, or the URL of it. What is there stays; see `hpspace.trials.joining`. A target without an `exp_key`
+        keeps experiments apart as they were.
 
     Returns
     -------
@@ -164,39 +167,24 @@ def copy_trials(source: Any, target: Any) -> Any:
     (4, True)
     """
     target = Trials.open(target) if isinstance(target, str) else target
-    docs = [copy.deepcopy(dict(doc)) for doc in source.documents()]
-    attached = {doc["tid"]: dict(source.trial_attachments(doc)) for doc in source.documents()}
-    olds = [doc["tid"] for doc in docs]
-    _added(target, docs, source.direction)
-    for old, doc in zip(olds, docs):
-        for name, value in attached[old].items():
-            target.trial_attachments(doc)[name] = value
-    if source.space is not None and hasattr(target, "remember_space"):
+    source.refresh()
+    for exp_key in dict.fromkeys(doc["exp_key"] for doc in source.documents()):
+        mine = source if exp_key == source._exp_key else source.view(exp_key)
+        there = target if target._exp_key is not None or exp_key is None else target.view(exp_key)
+        _copy_experiment(mine, there, exp_key)
+    target.refresh()
+    return target
+
+
+def _copy_experiment(source: Any, target: Any, exp_key: str | None) -> None:
+    docs = [doc for doc in source.documents() if doc["exp_key"] == exp_key]
+    tids = join(target, docs, source.direction)
+    if source.space is not None:
         target.remember_space(source.space)
-    return target
-
-
-def _added(target: Any, docs: list[dict[str, Any]], direction: str) -> Any:
-    """Insert documents into trials, under ids and the experiment of those."""
-    if docs and target.direction != direction:
-        target.direction = direction
-    target.refresh()
-    taken = {doc["tid"] for doc in target._dynamic_trials}
-    news = iter(target.new_trial_ids(len(docs)))
-    for doc in docs:
-        _adopt(doc, next(news) if target.shared or doc["tid"] in taken else doc["tid"], target._exp_key)
-    target.insert_trial_docs(docs)
-    target.refresh()
-    return target
-
-
-def _adopt(doc: dict[str, Any], tid: Any, exp_key: str | None) -> None:
-    """Make a document one of another experiment, with another id."""
-    for key in (*STORE_KEYS, "_id"):
-        doc.pop(key, None)
-    misc = doc["misc"]
-    misc["idxs"] = {label: [tid] * len(idxs) for label, idxs in misc["idxs"].items()}
-    doc["tid"] = misc["tid"] = tid
-    doc["exp_key"] = exp_key
-    if doc["state"] == 1:  # whoever evaluates it there does so for the other store
-        doc.update(state=0, owner=None, book_time=None)
+    for doc, tid in zip(docs, tids):
+        copied = target.trial_attachments({**doc, "tid": tid, "exp_key": target._exp_key})
+        for name, value in source.trial_attachments(doc).items():
+            copied[name] = value
+    for name in list(source.attachments):
+        if name != DOMAIN_CMD[1] and not str(name).startswith(ATTACHED):
+            target.attachments[name] = source.attachments[name]

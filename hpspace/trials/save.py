@@ -87,7 +87,17 @@ class Journal:
         Returns
         -------
         Journal
+
+        Raises
+        ------
+        ValueError
+            They are kept in a store.
         """
+        if trials.shared:
+            raise ValueError(
+                f"trials_save_file={os.fspath(path)!r}: these trials are kept in a store already, each as soon as it "
+                "changes; leave the file out, or copy them in the end by trials.save(...)"
+            )
         where = _absolute(path)
         journal = getattr(trials, "_journal_mark", None)
         if not (isinstance(journal, Journal) and journal.path == where and journal._is_current()):

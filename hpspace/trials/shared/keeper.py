@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from hpspace.exceptions import DomainSwapError, StoreError
 from hpspace.trials.shared.contract import BEATS_PER_LEASE, LEASE, MAX_ATTEMPTS, Claim, Reaped, Store
 from hpspace.trials.shared.heart import Heart
 from hpspace.trials.shared.process import default_owner, is_gone, this_process
@@ -147,7 +148,8 @@ class Keeper:
 
     def _say_hello(self) -> None:
         self._last_beat = time.time()
-        self._store.hello({**this_process(), "owner": self.owner, "exp_key": self._exp_key, **self.facts})
+        about = {"owner": self.owner, "exp_key": self._exp_key, "objective": self._objective, **self.facts}
+        self._store.hello({**this_process(), **about})
 
     # -- others --------------------------------------------------------------------------------------------
 
@@ -166,13 +168,32 @@ class Keeper:
 
     def hold_objective(self, sha: str, blob: bytes | None = None, signature: str | None = None) -> None:
         """Declare what the trials are evaluated with, and hold it as long as the heart beats."""
-        self._store.publish_domain(self._exp_key, sha, blob, signature, self._lease)
+        try:
+            self._store.publish_domain(self._exp_key, sha, blob, signature, self._lease)
+        except DomainSwapError:
+            if not self._take_from_the_dead():
+                raise
+            self._store.publish_domain(self._exp_key, sha, blob, signature, self._lease)
         self._objective = sha
+        self._say_hello()
+
+    def _take_from_the_dead(self) -> bool:
+        """Let go for the drivers that hold another objective, if all of them are known to be gone."""
+        held, _, _ = self._store.domain(self._exp_key)
+        present = self._store.workers(self._exp_key, REMEMBERED)
+        holders = [worker for worker in present if worker.get("objective") == held]
+        gone = bool(holders) and all(map(is_gone, holders))
+        if gone:
+            self._store.publish_domain(self._exp_key, held, ttl=0.0)
+        return gone
 
     def _let_objective_go(self) -> None:
-        if self._objective is not None:
-            self._store.publish_domain(self._exp_key, self._objective, ttl=0.0)
-            self._objective = None
+        held, self._objective = self._objective, None
+        if held is not None:
+            try:
+                self._store.publish_domain(self._exp_key, held, ttl=0.0)
+            except StoreError as error:  # it runs out by itself; what ended the run matters more
+                logger.debug("the objective could not be let go: %s", error)
 
 
 def _tell(fate: str, tids: list[int]) -> None:

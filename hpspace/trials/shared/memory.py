@@ -73,6 +73,9 @@ class MemoryStore(MemoryShelf):
     def close(self) -> None:
         """Do nothing: there is nothing to let go of."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise TypeError("a store in memory is of one process and cannot be pickled; copy_to(Trials()) can be")
+
     # -- trials: adding and evaluating ---------------------------------------------------------------------
 
     def new_tids(self, n: int) -> list[int]:

@@ -88,6 +88,9 @@ class SqliteStore(SqliteShelf):
     def __repr__(self) -> str:
         return f"SqliteStore({str(self._file.path)!r})"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return SqliteStore, (self._file.path, self._file.durability, self._file.timeout)
+
     def close(self) -> None:
         """Close the file in this process; see `Store.close`. It is opened again when it is needed."""
         self._file.close()

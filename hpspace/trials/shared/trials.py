@@ -376,8 +376,8 @@ class SharedTrials(Trials):
     # -- copies --------------------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> None:
-        """Write a copy of the trials to a file, as trials in memory; see `Trials.save`."""
-        raise NotImplementedError
+        """Write a copy to a file, as trials in memory; see `Trials.save`."""
+        self.copy_to(Trials(self._exp_key)).save(path)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as the way to the store; what was read from it is left behind."""
