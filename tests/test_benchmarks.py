@@ -29,6 +29,14 @@ def test_run_all_prints_a_table_for_each_benchmark() -> None:
     assert sum(" ms" in line for line in rows) == len(rows) - 3  # all but the three headers
 
 
+def test_pruning_prints_a_row_for_each_pruner_and_family() -> None:
+    """Without pruning all steps are spent and the best is kept, in every family."""
+    rows = [line.split(" | ") for line in output_of("pruning.py").splitlines() if line.startswith("| hpspace")]
+    assert [row[0] for row in rows[:2]] == ["| hpspace none", "| hpspace median"]
+    assert rows[0][1:6] == ["100%, 100%, +0.000"] * 5
+    assert [len(row) for row in rows] == [7] * 4 + [6] * 4
+
+
 def test_each_script_says_what_it_measures() -> None:
     """The table of the folder's README names exactly the scripts that can be run."""
     runnable = {path.name for path in SCRIPTS.glob("*.py") if "__main__" in path.read_text()}
