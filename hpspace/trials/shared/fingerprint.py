@@ -3,7 +3,8 @@
 Two drivers may share an experiment if they evaluate the same function on the same space. The bytes of a pickle do not
 tell: they differ from process to process. So a fingerprint is made of what a person would compare: the source text,
 simple values bound to it, and the space. It is the same in every process that runs the same program, on every release
-of Python. It sees no change in functions that the objective calls.
+of Python. It sees no change in functions that the objective calls, and of what may change while it runs (lists, dicts,
+sets) it sees the type only: an objective that notes its results in a list is the same objective afterwards.
 """
 
 from __future__ import annotations
@@ -52,22 +53,28 @@ def _traits(value: Any, depth: int) -> Any:
     if depth == 0:
         return _kind(value)
     if isinstance(value, functools.partial):
-        return ["partial", *(_traits(part, depth - 1) for part in (value.func, value.args, value.keywords))]
+        given = (_traits(part, depth - 1) for part in (value.func, value.args))
+        return ["partial", *given, _named_traits(value.keywords, depth)]
     if inspect.ismethod(value):
         return ["method", _traits(value.__func__, depth - 1), _traits(value.__self__, depth - 1)]
     if inspect.isfunction(value):
         return _function_traits(value, depth)
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, tuple):
         return [_traits(item, depth - 1) for item in value]
-    if isinstance(value, dict):
-        return {str(key): _traits(item, depth - 1) for key, item in value.items()}
-    return [_kind(value), _traits(getattr(value, "__dict__", None), depth - 1)]
+    if isinstance(value, (list, dict, set, bytearray)):
+        return _kind(value)
+    return [_kind(value), _named_traits(getattr(value, "__dict__", None), depth)]
+
+
+def _named_traits(values: Mapping[str, Any] | None, depth: int) -> dict[str, Any]:
+    """Return the traits of attributes or keyword arguments."""
+    return {str(name): _traits(value, depth - 1) for name, value in (values or {}).items()}
 
 
 def _function_traits(fn: Any, depth: int) -> list[Any]:
-    bound = [cell.cell_contents for cell in fn.__closure__ or () if _is_filled(cell)]
-    given = [fn.__defaults__, fn.__kwdefaults__, bound]
-    return [fn.__module__, fn.__qualname__, _source(fn), *(_traits(part, depth - 1) for part in given)]
+    bound = tuple(cell.cell_contents for cell in fn.__closure__ or () if _is_filled(cell))
+    given = [_traits(part, depth - 1) for part in (fn.__defaults__, bound)]
+    return [fn.__module__, fn.__qualname__, _source(fn), *given, _named_traits(fn.__kwdefaults__, depth)]
 
 
 def _source(fn: Any) -> str:

@@ -146,6 +146,11 @@ class Keeper:
         if self._objective is not None:
             self._store.publish_domain(self._exp_key, self._objective, ttl=self._lease)
 
+    def tell(self, **facts: Any) -> None:
+        """Let others know facts of this process, now."""
+        self.facts.update(facts)
+        self._say_hello()
+
     def _say_hello(self) -> None:
         self._last_beat = time.time()
         about = {"owner": self.owner, "exp_key": self._exp_key, "objective": self._objective, **self.facts}

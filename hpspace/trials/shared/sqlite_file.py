@@ -129,7 +129,7 @@ class SqliteFile:
     def shrink(self) -> None:
         """Give room that was freed back to the disk."""
         with self._connected() as db:
-            db.execute("PRAGMA incremental_vacuum").fetchall()
+            db.executescript("PRAGMA incremental_vacuum")  # `execute` would free one page of it
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
@@ -172,7 +172,6 @@ class SqliteFile:
 
     def _check_version(self, db: sqlite3.Connection) -> None:
         """Refuse files that are not ours to write to."""
-        db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # heard by files without tables only
         version = _number(db, "PRAGMA user_version")
         tables = _number(db, "SELECT count(*) FROM sqlite_master")
         if tables and _number(db, "PRAGMA application_id") != APPLICATION_ID:
@@ -181,6 +180,8 @@ class SqliteFile:
             )
         if version > SCHEMA_VERSION:
             raise StoreTooNew(self.url, version, SCHEMA_VERSION)
+        if not tables:
+            db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # later is too late
 
     def _use_log(self, db: sqlite3.Connection) -> bool:
         """Switch the file to write-ahead logging; False if it cannot have that."""
@@ -231,6 +232,8 @@ class SqliteFile:
             return StoreUnavailable(
                 f"{self.path} has been locked for {self.timeout:g} s by another program that is writing to it"
             )
+        if self.path.is_dir():
+            return UnknownStore(f"{self.path} is a folder; name a file in it")
         if "unable to open" in text and not self.path.parent.is_dir():
             return StoreUnavailable(f"{self.path}: the folder does not exist; make it first")
         return StoreUnavailable(f"{self.path}: {text}")

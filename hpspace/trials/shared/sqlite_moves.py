@@ -80,7 +80,10 @@ def lost(db: sqlite3.Connection, exp_key: str | None, dead: Collection[str]) -> 
     """Return the running trials whose lease has run out, or whose owner is known dead."""
     overdue = f"(lease_until IS NULL OR lease_until < {NOW} OR owner IN ({', '.join('?' * len(dead))}))"
     where, parameters = condition(exp_key, f"state = {JOB_STATE_RUNNING}", overdue)
-    return [document_of(row) for row in db.execute(f"{SELECT} {where} ORDER BY tid", [*parameters, *dead])]
+    found = [document_of(row) for row in db.execute(f"{SELECT} {where}", [*parameters, *dead])]
+    return sorted(
+        found, key=lambda doc: int(doc["tid"])
+    )  # SQLite, asked to sort, would go through all trials
 
 
 def changed(db: sqlite3.Connection, exp_key: str | None, since: int | None) -> list[Any]:

@@ -271,10 +271,14 @@ class SharedTrials(Trials):
         claim = self._keeper.held(doc["tid"])
         done = claim is not None and self._finish(claim, state, result, outcome_misc(error, traceback, misc))
         self._keeper.let_go(doc["tid"])
-        self._pull()
+        self._read_back()
         if not done:
             log_refused(doc, state)
         return done
+
+    def _read_back(self) -> None:
+        """Read what became of a move, and what else has changed by now."""
+        self._pull()
 
     def _finish(
         self, claim: Claim, state: int, result: dict[str, Any] | None, misc: Mapping[str, Any]

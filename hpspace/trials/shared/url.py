@@ -131,17 +131,18 @@ def open_trials(url: str, exp_key: str | None = None, refresh: bool = True, **op
     """
     scheme, colon, _ = str(url).partition(":")
     if not colon or scheme not in SCHEMES:
-        raise UnknownStore(_what_instead(scheme + colon))
+        raise UnknownStore(_what_instead(scheme + colon))  # what follows may hold a password
     return SCHEMES[scheme](str(url), exp_key, refresh, **options)
 
 
 def _what_instead(given: str) -> str:
     near = difflib.get_close_matches(given.rstrip(":"), SCHEMES, n=1)
-    if near:
+    if near and given.endswith(":"):
         return f"{given!r} is no kind of store; did you mean {near[0] + ':'!r}?"
+    file = "study.db" if given.endswith(":") or not given else given
     return (
-        f"{given!r} is no URL of a store; write sqlite:///study.db#experiment for a file, mongodb://host:port/database "
-        "for a server, or memory: to try things out"
+        f"{given!r} is no URL of a store; write sqlite:///{file} for a file, mongodb://host:port/database for a "
+        "server, or memory: to try things out"
     )
 
 
@@ -195,12 +196,16 @@ def file_of(url: str) -> tuple[Path, str | None]:
     return Path(unquote(place[3:])), key
 
 
+def _yes(value: Any) -> bool:
+    return str(value).lower() not in ("", "0", "no", "false")
+
+
 _OPTIONS: Mapping[str, Callable[[Any], Any]] = {
-    "asynchronous": bool,
+    "asynchronous": _yes,
     "durability": str,
     "lease": float,
     "max_attempts": int,
-    "workers": lambda value: str(value).lower() not in ("", "0", "no", "false"),
+    "workers": _yes,
 }
 
 
