@@ -8,16 +8,11 @@ compares curves.
 from __future__ import annotations
 
 import copy
-import logging
-from collections.abc import Mapping
 from typing import Any
 
-from hpspace.trials.moves import check_outcome, log_refused, outcome_misc
 from hpspace.trials.shared.contract import Store
 from hpspace.trials.shared.keeper import Keeper
 from hpspace.trials.shared.trials import SharedTrials
-
-logger = logging.getLogger(__name__)
 
 
 class ClaimedTrials(SharedTrials):
@@ -46,23 +41,8 @@ class ClaimedTrials(SharedTrials):
         self._dynamic_trials.append(doc)  # a pruner's look at all trials finds this one as it is here
         return doc
 
-    def conclude(
-        self,
-        doc: dict[str, Any],
-        state: int,
-        result: dict[str, Any] | None = None,
-        error: tuple[str, str] | None = None,
-        traceback: str | None = None,
-        misc: Mapping[str, Any] | None = None,
-    ) -> bool:
-        """Record how a trial ended; see `SharedTrials.conclude`."""
-        check_outcome(doc["tid"], state)
-        claim = self._keeper.held(doc["tid"])
-        done = claim is not None and self._finish(claim, state, result, outcome_misc(error, traceback, misc))
-        self._keeper.let_go(doc["tid"])
-        if not done:
-            log_refused(doc, state)
-        return done
+    def _read_back(self) -> None:
+        """Read nothing: a worker is done with a trial when it has ended."""
 
     def hand_back(self, doc: dict[str, Any], counted: bool) -> bool:
         """Put a claimed trial back into the queue, with the attempt counted or not."""
