@@ -15,6 +15,9 @@ from typing import Any
 from hpspace.cli.address import HELP, URL_VARIABLE, opened
 from hpspace.exceptions import StoreUnavailable
 
+#: Environment variable by which a worker knows its supervisor: without it the worker stops after its trial.
+SUPERVISOR_VARIABLE = "HPSPACE_SUPERVISOR"
+
 #: Seconds after which a server that did not answer is asked again.
 AWAY_PAUSE = 2.0
 
@@ -55,6 +58,7 @@ def _add_ways(command: argparse.ArgumentParser) -> None:
         "--drain-timeout", type=float, default=25.0, help="seconds to finish a trial when told to stop (25)"
     )
     group.add_argument("--poll-interval", type=float, default=1.0, help="seconds between looks, at most (1)")
+    group.add_argument("--trial-timeout", type=float, help="seconds for a trial; then it is an error")
     group.add_argument("--workdir", type=Path, help="each trial runs in a folder of its own in here")
     group.add_argument("--no-subprocesses", action="store_true", help="evaluate in the worker's own process")
     group.add_argument("--fresh-process", action="store_true", help="a new process for every trial")
@@ -75,13 +79,16 @@ def run(given: argparse.Namespace) -> int:
         raise ValueError(f"--jobs {given.jobs}: at least 1")
     if bool(given.objective) != bool(given.space):
         raise ValueError("--objective and --space go together: both are MODULE:NAME")
+    if given.trial_timeout is not None and given.no_subprocesses:
+        raise ValueError("--trial-timeout needs a child process, which --no-subprocesses forbids")
     return _supervise(given) if given.jobs > 1 else work(given, given.url)
 
 
 def work(given: argparse.Namespace, url: str | None) -> int:
     """Be one worker; return the exit code."""
+    from hpspace.run.orders import Limits, Settings, heeding_signals
     from hpspace.run.trust import by_name
-    from hpspace.run.worker import Limits, Settings, Worker, heeding_signals
+    from hpspace.run.worker import Worker
 
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))  # modules beside the script, as `python script.py` finds them
@@ -95,6 +102,8 @@ def work(given: argparse.Namespace, url: str | None) -> int:
         subprocess=not given.no_subprocesses,
         fresh=given.fresh_process,
         workdir=given.workdir,
+        trial_timeout=getattr(given, "trial_timeout", None),
+        parent=_supervisor(),
         parcel=by_name(given.objective, given.space) if given.objective else None,
     )
     limits = Limits(
@@ -138,6 +147,7 @@ def _supervise(given: argparse.Namespace) -> int:
         "--max-attempts": given.max_attempts,
         "--drain-timeout": given.drain_timeout,
         "--poll-interval": given.poll_interval,
+        "--trial-timeout": given.trial_timeout,
         "--workdir": given.workdir,
         "--objective": given.objective,
         "--space": given.space,
@@ -148,7 +158,14 @@ def _supervise(given: argparse.Namespace) -> int:
     switches = {"--no-subprocesses": given.no_subprocesses, "--fresh-process": given.fresh_process}
     said += [name for name, on in switches.items() if on]
     command = [sys.executable, "-m", "hpspace.cli.main", "worker", *said]
-    return supervise(command, given.jobs, {URL_VARIABLE: given.url} if given.url else {})
+    url = {URL_VARIABLE: given.url} if given.url else {}
+    return supervise(command, given.jobs, {**url, SUPERVISOR_VARIABLE: str(os.getpid())})
+
+
+def _supervisor() -> int | None:
+    """Return the process id of the supervisor if this process was started by one."""
+    parent = os.environ.pop(SUPERVISOR_VARIABLE, None)
+    return None if parent is None else int(parent)
 
 
 def set_up_logging(level: str, style: str) -> None:

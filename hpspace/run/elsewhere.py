@@ -14,6 +14,7 @@ from hpspace.run import turn
 from hpspace.run.direction import direction_of
 from hpspace.run.domain import DOMAIN_ATTACHMENT
 from hpspace.run.evaluators import Run
+from hpspace.run.presence import Presence
 from hpspace.trials.changes import FINAL
 from hpspace.trials.curves import REPORTS
 from hpspace.trials.direction import shown
@@ -36,6 +37,7 @@ class Elsewhere:
 
     def __init__(self, run: Run) -> None:
         self._run = run
+        self._presence = Presence(run.trials)
         self._known: set[Any] = set()  # ids of the trials whose end was announced, or came before this run
         self._heard: dict[Any, int] = {}  # id to the number of reports that were announced
         self._asked_before: Any = (
@@ -67,6 +69,7 @@ class Elsewhere:
         seconds = max(0.0, min(self._run.poll_interval_secs, self._run.seconds_left()))
         turn.move(self._run.trials, "wait")(seconds)
         self.look()
+        self._presence.look()
 
     def look(self) -> None:
         """Announce what has happened since the last look."""

@@ -12,7 +12,8 @@ the worker, and the worker's heartbeat goes on while the objective computes. Sig
 looks at; nothing is ever raised into an objective.
 
 Stopping: the first SIGTERM, SIGINT or SIGHUP lets the current trial finish within `drain_timeout` seconds, a second one
-hands it back at once; SIGUSR1 stops after the current trial however long it takes.
+hands it back at once; SIGUSR1 stops after the current trial however long it takes. A store that does not answer holds
+nobody up: some seconds later the worker leaves without it, and its trial is another's when the lease ends.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ import contextlib
 import copy
 import functools
 import logging
-import signal
+import math
+import os
+import platform
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,10 +39,11 @@ from hpspace.run.ctrl import Ctrl
 from hpspace.run.direction import stored
 from hpspace.run.elsewhere import STOP_ASKED
 from hpspace.run.executors.base import Called, Died, Event, Executor, Finished, Job, Raised, TimedOut, answer
+from hpspace.run.orders import LAST_WORDS, Done, Limits, Settings, Stop
 from hpspace.run.trust import Parcel, opened, pruner_of, shared_key
 from hpspace.trials.document import spec_from_misc
 from hpspace.trials.fidelity import resource_of
-from hpspace.trials.shared.contract import LEASE, MAX_ATTEMPTS, Claim, Store
+from hpspace.trials.shared.contract import Claim, Store
 from hpspace.trials.shared.keeper import Keeper
 
 logger = logging.getLogger(__name__)
@@ -49,114 +54,14 @@ LEFT_ALONE = 60.0
 #: Seconds between two looks at signals and claims while an objective computes.
 LOOK = 0.25
 
+#: Seconds between two looks whether an idle worker is told to stop.
+IDLE_LOOK = 1.0
+
+#: Seconds for which the list of experiments is believed, while some of them are left alone.
+LIST_HOLDS = 5.0
+
 #: Signals that children take no notice of: this process decides.
 SHIELDED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
-
-
-@dataclass(frozen=True)
-class Limits:
-    """When a worker stops by itself; by default never.
-
-    Parameters
-    ----------
-    jobs : int or None
-        Trials to evaluate.
-    idle : float or None
-        Seconds without a trial.
-    last_start : float or None
-        Seconds after the worker's start from which no trial is begun.
-    failures : int or None
-        Trials in a row that ended in an error.
-    in_store : int or None
-        Trials that the store holds.
-    """
-
-    jobs: int | None = None
-    idle: float | None = None
-    last_start: float | None = None
-    failures: int | None = None
-    in_store: int | None = None
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a worker works.
-
-    Parameters
-    ----------
-    exp_key : str or None
-        The experiment to serve; None serves all.
-    lease : float
-        Seconds after which a trial is another worker's if this one is silent.
-    max_attempts : int
-        Claims of a trial after which it is given up.
-    drain_timeout : float
-        Seconds that the current trial has to finish when the worker is told to stop.
-    poll_interval : float
-        Seconds between two looks at the queue where the store cannot wake its workers.
-    subprocess : bool
-        Evaluate in a child process; False evaluates in this one, which an objective can then take down.
-    fresh : bool
-        A new child for every trial.
-    workdir : Path or None
-        Folder in which each trial gets a folder of its own to run in, removed afterwards if it is empty.
-    parcel : Parcel or None
-        The objective, where it is found by name and not taken from the store.
-    """
-
-    exp_key: str | None = None
-    lease: float = LEASE
-    max_attempts: int = MAX_ATTEMPTS
-    drain_timeout: float = 25.0
-    poll_interval: float = 1.0
-    subprocess: bool = True
-    fresh: bool = False
-    workdir: Path | None = None
-    parcel: Parcel | None = None
-
-
-class Stop:
-    """What the signals have said so far; made by the program, looked at by the loop."""
-
-    def __init__(self) -> None:
-        self.asked = 0  # times that the worker was told to stop
-        self.after_this = False
-        self._since = 0.0
-
-    def ask(self) -> None:
-        """Tell the worker to stop; the second time: now."""
-        if not self.asked:
-            self._since = time.monotonic()
-        self.asked += 1
-
-    def patience(self, seconds: float) -> float:
-        """Return how many seconds the current trial still has, given how many it is granted in all."""
-        if not self.asked:
-            return float("inf")
-        return 0.0 if self.asked > 1 else self._since + seconds - time.monotonic()
-
-    def __bool__(self) -> bool:
-        return bool(self.asked) or self.after_this
-
-
-@contextlib.contextmanager
-def heeding_signals(stop: Stop) -> Iterator[None]:
-    """Let signals speak to a worker within; the handlers from before come back afterwards."""
-
-    def ask(number: int, frame: Any) -> None:
-        stop.ask()
-
-    def after_this(number: int, frame: Any) -> None:
-        stop.after_this = True
-
-    handlers = {"SIGTERM": ask, "SIGINT": ask, "SIGHUP": ask, "SIGUSR1": after_this}
-    known = {getattr(signal, name): handler for name, handler in handlers.items() if hasattr(signal, name)}
-    before = {number: signal.signal(number, handler) for number, handler in known.items()}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @dataclass
@@ -168,25 +73,6 @@ class _Objective:
     executor: Executor
     pruner: Any = None
     loaded: bool = False
-
-
-@dataclass
-class Done:
-    """What a worker has done.
-
-    Parameters
-    ----------
-    ended : int
-        Trials that it brought to an end.
-    failures : int
-        Of the latest ones, how many in a row ended in an error.
-    reason : str
-        Why it stopped.
-    """
-
-    ended: int = 0
-    failures: int = 0
-    reason: str = ""
 
 
 class Worker:
@@ -217,10 +103,18 @@ class Worker:
         self.done = Done()
         self._store = store
         self._keeper = Keeper(
-            store, self.settings.exp_key, self.settings.lease, self.settings.max_attempts, role="worker"
+            store,
+            self.settings.exp_key,
+            self.settings.lease,
+            self.settings.max_attempts,
+            owner=self.settings.owner,
+            role="worker",
         )
+        self._keeper.facts["python"] = platform.python_version()
         self._objectives: dict[str | None, _Objective] = {}
         self._left_alone: dict[str | None, float] = {}  # experiment to the end of its being left alone
+        self._listed: tuple[float, list[str]] = (-math.inf, [])  # when the experiments were listed, and they
+        self._ended = threading.Event()
         self._start = self._idle_since = time.monotonic()
 
     # ---------------------------------------------------------------- the loop
@@ -233,7 +127,7 @@ class Worker:
         Done
         """
         self._start = self._idle_since = time.monotonic()
-        with self._keeper.alive():
+        with self._leaving_in_time(), self._keeper.alive():
             try:
                 while not self._over():
                     if not self._take_one():
@@ -244,11 +138,36 @@ class Worker:
         logger.info("the worker stops: %s", self.done.reason, extra={"action": "worker_stop"})
         return self.done
 
+    @contextlib.contextmanager
+    def _leaving_in_time(self) -> Iterator[None]:
+        """Close the store within, should it hold up a worker that is told to stop: what waits for it then raises."""
+
+        def watch() -> None:
+            while not self._ended.wait(LOOK):
+                if self.stop.overdue(self.settings.drain_timeout):
+                    logger.warning(
+                        "the store does not answer; the worker leaves without it, and its trial is evaluated again "
+                        "when the lease has ended",
+                        extra={"action": "left_without_store"},
+                    )
+                    self._store.close()
+                    self._ended.wait(LAST_WORDS)
+
+        self._ended.clear()
+        watcher = threading.Thread(target=watch, name="hpspace-leaving", daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            self._ended.set()
+            watcher.join()
+
     def _over(self) -> bool:
         """Whether to stop; the reason is noted."""
         now, limits = time.monotonic(), self.limits
         reasons = {
             "it was told to": bool(self.stop),
+            "its supervisor has ended": self.settings.parent not in (None, os.getppid()),
             f"it has evaluated {limits.jobs} trials": _reached(self.done.ended, limits.jobs),
             f"nothing to do for {limits.idle} s": _reached(now - self._idle_since, limits.idle),
             f"no trial is begun after {limits.last_start} s": _reached(now - self._start, limits.last_start),
@@ -261,7 +180,7 @@ class Worker:
 
     def _nap(self) -> float:
         """Return how long to wait for a trial, in seconds; a signal is noticed afterwards."""
-        left = [self.settings.poll_interval]
+        left = [self.settings.poll_interval, IDLE_LOOK]
         if self.limits.idle is not None:
             left.append(self._idle_since + self.limits.idle - time.monotonic())
         return max(0.0, min(left))
@@ -290,8 +209,10 @@ class Worker:
             return self._keeper.claim()
         if self.settings.exp_key is not None:
             return None
-        keys = [experiment.exp_key for experiment in self._store.experiments()]
-        others = [key for key in keys if key is not None and key not in self._left_alone]
+        if now - self._listed[0] > LIST_HOLDS:
+            keys = [experiment.exp_key for experiment in self._store.experiments()]
+            self._listed = now, [key for key in keys if key is not None]
+        others = [key for key in self._listed[1] if key not in self._left_alone]
         return next(filter(None, (self._keeper.claim(exp_key=key) for key in others)), None)
 
     # ---------------------------------------------------------------- objectives
@@ -310,8 +231,8 @@ class Worker:
         try:
             parcel = self.settings.parcel or self._parcel(blob, signature)
             pruner = pruner_of(parcel)
-        except (UntrustedObjective, ImportError, AttributeError) as error:
-            self._leave_alone(exp_key, str(error))
+        except Exception as error:  # noqa: BLE001 - it is read from a pickle, which may raise anything
+            self._leave_alone(exp_key, str(error) or type(error).__name__)
             return None
         if known is not None:
             known.executor.close(kill=True)
@@ -348,7 +269,7 @@ class Worker:
             extra={"action": "cannot_load", "exp_key": exp_key},
         )
         self._left_alone[exp_key] = time.monotonic() + LEFT_ALONE
-        self._keeper.facts["cannot_load"] = {str(exp_key): reason}
+        self._keeper.tell(cannot_load={**self._keeper.facts.get("cannot_load", {}), str(exp_key): reason})
         known = self._objectives.pop(exp_key, None)
         if known is not None:
             known.executor.close(kill=True)
@@ -380,7 +301,7 @@ class Worker:
         misc = copy.deepcopy(trial["misc"])
         place = None if folder is None else str(folder.absolute())
         facts = {"direction": trials.direction, "resource": resource_of(trial), "folder": place}
-        return Job(trial["tid"], spec_from_misc(misc), misc, **facts)
+        return Job(trial["tid"], spec_from_misc(misc), misc, self.settings.trial_timeout, **facts)
 
     def _end_of(self, objective: _Objective, trial: dict[str, Any], ctrl: Ctrl) -> Event | None:
         """Answer what the objective asks until it ends; None if the worker had to let go of the trial."""
@@ -413,13 +334,21 @@ class Worker:
             trials.hand_back(trial, counted=False)
             self._leave_alone(trial["exp_key"], f"its objective cannot be loaded: {event.message}")
             return
-        objective.loaded = True
+        self._note_loaded(objective, trial["exp_key"])
         if isinstance(event, Died) and attempt < self.settings.max_attempts:
             trials.hand_back(trial, counted=True)
             return
+        self.done.error = event.error if isinstance(event, Raised) and not event.pruned else None
         failed = not _stored_end(trials, trial, event)
         self.done.ended += 1
         self.done.failures = self.done.failures + 1 if failed else 0
+
+    def _note_loaded(self, objective: _Objective, exp_key: str | None) -> None:
+        """Take back what was said of an objective that could not be loaded before."""
+        objective.loaded = True
+        missing = self._keeper.facts.get("cannot_load", {})
+        if missing.pop(str(exp_key), None) is not None:
+            self._keeper.tell(cannot_load=missing)
 
     def _stop_search(self, exp_key: str | None) -> None:
         """Tell drivers that an objective wants the search to end."""

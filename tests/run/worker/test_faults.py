@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -351,19 +350,24 @@ def test_a_supervisor_replaces_the_dead_and_ends_with_its_workers(pool, tmp_path
 
 @pytest.mark.slow
 def test_chaos(pool, tmp_path):
-    """120 trials while workers are killed at random moments: each ends done, run again once per kill at most."""
-    answer = in_thread(pool.fmin, marked(tmp_path, 0.02), 120, max_queue_len=8)
+    """120 trials while workers are killed at random moments: each ends done, run again once per kill at most.
+
+    A worker is killed when it has evaluated something. One that is killed while its first child starts has cost its
+    trial an attempt, and three such in a row would rightly give the trial up.
+    """
+    answer = in_thread(pool.fmin, marked(tmp_path, 0.05), 120, max_queue_len=8)
     for _ in range(3):
         pool.worker()
     kills = 0
-    for pause in (0.7, 1.1, 0.4, 0.9, 1.3, 0.6):
-        time.sleep(pause)
+    for pause in (0.07, 0.11, 0.04, 0.09, 0.13, 0.06):
         victim = pool.workers[kills]
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(victim.pid, signal.SIGKILL)
+        until(lambda log=victim: "trial=" in pool.log(log), what="an evaluation")
+        time.sleep(pause)
+        os.killpg(victim.pid, signal.SIGKILL)
         kills += 1
         pool.worker()
     answer(120)
+    assert [doc["misc"]["error"] for doc in pool.documents() if doc["state"] == ERROR] == []
     assert pool.states() == {DONE: 120}
     doubled = sum(runs(tmp_path, tid) - 1 for tid in range(120))
     assert 0 <= doubled <= kills
