@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import multivariate_normal, norm
 
 from hpspace import compile_space, hp
-from hpspace.history import FAILED, OK, PENDING, History
+from hpspace.history import FAILED, OK, PENDING, PRUNED, History
 from hpspace.suggest.surrogate import targets
 from hpspace.suggest.tpe import trend
 from hpspace.suggest.tpe.algorithm import MAX_BATCH, TPE
@@ -183,3 +183,11 @@ def test_a_smooth_function_is_followed_to_its_lowest_point():
     without = np.array([best(seed, trend_trials=0) for seed in range(5)])
     assert (with_trend < without).all()
     assert np.median(with_trend) < 0.1 * np.median(without)
+
+
+def test_pruned_trials_are_left_to_the_ratio():
+    """They have no loss; as a plateau of worst ones they would bend the process around the good trials."""
+    history, rows = searched(20), SPACE.sample(np.random.default_rng(9), 30).values
+    plain = Trend.of(SPACE, history).scores(rows)
+    history.append(rows, np.zeros(30), [PRUNED] * 30, steps=np.ones(30), partials=np.ones(30))
+    np.testing.assert_array_equal(Trend.of(SPACE, history).scores(rows), plain)
