@@ -31,10 +31,20 @@ def test_run_all_prints_a_table_for_each_benchmark() -> None:
 
 def test_pruning_prints_a_row_for_each_pruner_and_family() -> None:
     """Without pruning all steps are spent and the best is kept, in every family."""
-    rows = [line.split(" | ") for line in output_of("pruning.py").splitlines() if line.startswith("| hpspace")]
+    rows = [
+        line.split(" | ") for line in output_of("pruning.py").splitlines() if line.startswith("| hpspace")
+    ]
     assert [row[0] for row in rows[:2]] == ["| hpspace none", "| hpspace median"]
     assert rows[0][1:6] == ["100%, 100%, +0.000"] * 5
     assert [len(row) for row in rows] == [7] * 4 + [6] * 4
+
+
+def test_parallel_prints_a_row_for_each_objective_and_place() -> None:
+    """Speed-ups are positive numbers; every place has figures, also pools that were made by others."""
+    rows = [line.split(" | ") for line in output_of("parallel.py").splitlines() if line.startswith("| ")]
+    assert [row[0] for row in rows[2:4]] == ["| sleeps", "| computes"]
+    assert all(float(cell) > 0 for row in rows[2:4] for cell in row[2:4])
+    assert {"| this thread", "| n_jobs=2", "| ProcessPoolExecutor(2)"} <= {row[0] for row in rows[4:]}
 
 
 def test_each_script_says_what_it_measures() -> None:
