@@ -49,12 +49,12 @@ class Heart:
             )
             self._thread.start()
 
-    def stop(self) -> None:
-        """Beat no more, and wait until a beat under way is over."""
+    def stop(self, wait: bool = True) -> None:
+        """Beat no more; if `wait`, return when a beat under way is over."""
         with self._lock:
             thread, self._thread = self._thread, None
             self._stop.set()
-        if thread is not None and thread is not threading.current_thread():
+        if wait and thread is not None and thread is not threading.current_thread():
             thread.join()
 
 

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import time
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -61,6 +62,7 @@ class Keeper:
         self._max_attempts = max_attempts
         self._owner = owner
         self._heart = Heart(self.beat, lease / BEATS_PER_LEASE)
+        weakref.finalize(self, self._heart.stop, wait=False)
         self._objective: str | None = None
         self._scopes = 0
         self._begin_in_this_process()
@@ -101,7 +103,8 @@ class Keeper:
 
     def let_go(self, tid: int) -> None:
         """Forget a claim."""
-        self._claims.pop(tid, None)
+        if self._claims.pop(tid, None) is not None and not (self._scopes or self._claims):
+            self._heart.stop(wait=False)
 
     # -- staying alive -------------------------------------------------------------------------------------
 
