@@ -109,8 +109,7 @@ def loky_pool() -> Iterator[Any]:
 def places(quick: bool) -> dict[str, Callable[[], AbstractContextManager[Any]]]:
     """Return the places by name.
 
-    A quick run leaves out what takes long to start, any run what is
-    not installed.
+    A quick run leaves out what takes long to start, any run what is not installed.
     """
     found: dict[str, Callable[[], AbstractContextManager[Any]]] = {
         "this thread": contextlib.nullcontext,
