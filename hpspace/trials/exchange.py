@@ -144,8 +144,8 @@ def copy_trials(source: Any, target: Any) -> Any:
     source : Trials
         Of any store; those in every state are copied, running ones as queued.
     target : Trials or str
-        Where to, or the URL of it. What is there stays; see `hpspace.trials.joining`. A target without an `exp_key`
-        keeps experiments apart as they were.
+        Where to, or the URL of it. What is there stays; see `hpspace.trials.joining`. The copies belong to its
+        experiment; if it has none and the source shows several, they keep theirs.
 
     Returns
     -------
@@ -168,10 +168,11 @@ def copy_trials(source: Any, target: Any) -> Any:
     """
     target = Trials.open(target) if isinstance(target, str) else target
     source.refresh()
-    for exp_key in dict.fromkeys(doc["exp_key"] for doc in source.documents()):
+    exp_keys = list(dict.fromkeys(doc["exp_key"] for doc in source.documents())) or [source._exp_key]
+    apart = len(exp_keys) > 1 and target._exp_key is None
+    for exp_key in exp_keys:
         mine = source if exp_key == source._exp_key else source.view(exp_key)
-        there = target if target._exp_key is not None or exp_key is None else target.view(exp_key)
-        _copy_experiment(mine, there, exp_key)
+        _copy_experiment(mine, target.view(exp_key) if apart else target, exp_key)
     target.refresh()
     return target
 
