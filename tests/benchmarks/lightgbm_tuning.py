@@ -9,7 +9,8 @@ LightGBM. The arms that prune report the AUC after every boosting round and get 
 own library took, not a number of trials. What is shown is the best validation AUC (the higher the better), trials,
 pruned trials and seconds; rows are written to ``--out`` as they come, and what is there already is not run again.
 
-Needs lightgbm and scikit-learn; libraries that are not installed are left out. ``--quick``: three trials, nothing written.
+Needs lightgbm and scikit-learn; libraries that are not installed are left out. ``--quick``: three trials, nothing is
+written.
 """
 
 # ruff: noqa: E402  (threads are limited before numpy is imported)

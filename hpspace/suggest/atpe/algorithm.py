@@ -83,8 +83,8 @@ class ATPE:
     >>> from hpspace import compile_space, hp
     >>> space = compile_space({"x": hp.uniform("x", -1, 1)})
     >>> history = History(space)
-    >>> x = space.sample(0, 30).values
-    >>> history.append(x, x[:, 0] ** 2, [OK] * 30)
+    >>> x = space.sample(0, 60).values
+    >>> history.append(x, x[:, 0] ** 2, [OK] * 60)
     >>> batch = ATPE().propose(space, history, 2, np.random.default_rng(0))
     >>> bool((abs(batch.values) < 0.5).all())
     True
