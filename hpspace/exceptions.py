@@ -29,7 +29,7 @@ The tree::
     │   ├── ReserveTimeout             (also TimeoutError) no trial came for as long as a worker wanted to wait
     │   └── DomainSwapError            another objective is being evaluated in the same experiment
     ├── MissingExtra                   (ImportError) an optional dependency is not installed
-    ├── UntrustedObjective             (PermissionError) an objective that a worker may not read: signature missing or false
+    ├── UntrustedObjective             (PermissionError) an objective without the signature that a worker wants
     ├── UnpicklableObjective           (TypeError) an objective that cannot be sent to another process; `.path`
     ├── ObjectiveError                 (RuntimeError) stands for an exception that another process could not send
     ├── ExecutorError                  (RuntimeError) what evaluates the objective cannot be started
