@@ -40,7 +40,17 @@ def said(caplog, action):
 def test_a_search_without_workers_says_once_how_to_start_one(tmp_path, caplog):
     """By the run itself: it waits for a second, and says so in one line, with the command."""
     trials = Trials.open(f"sqlite:///{tmp_path / 'study.db'}#my first", asynchronous=True)
-    fmin(lambda c: c["x"], SPACE, "rand", 2, timeout=1.0, trials=trials, rstate=0, verbose=False, return_argmin=False)
+    fmin(
+        lambda c: c["x"],
+        SPACE,
+        "rand",
+        2,
+        timeout=1.0,
+        trials=trials,
+        rstate=0,
+        verbose=False,
+        return_argmin=False,
+    )
     (text,) = said(caplog, "no_worker")
     assert f"hpspace worker sqlite:///{tmp_path}/study.db --exp-key 'my first'" in text
     trials.close()
@@ -77,7 +87,12 @@ def test_nothing_is_said_when_no_trial_waits(caplog):
 def test_what_a_worker_cannot_load_is_told_once(caplog):
     trials = queued()
     here = Presence(trials)
-    facts = {"owner": "far:1", "exp_key": "e", "role": "worker", "cannot_load": {"e": "No module named 'data'"}}
+    facts = {
+        "owner": "far:1",
+        "exp_key": "e",
+        "role": "worker",
+        "cannot_load": {"e": "No module named 'data'"},
+    }
     trials.store.hello(facts)
     here.look()
     here.look()
