@@ -70,10 +70,12 @@ class TrialAttachments(MutableMapping[str, Any]):
         return any(attachment_name(tid, str(name)) in self._store for tid in self._tids)
 
     def __iter__(self) -> Iterator[str]:
-        keys = [str(key) for key in list(self._store)]
-        prefixes = [attachment_name(tid, "") for tid in self._tids]
-        names = [key[len(prefix) :] for prefix in prefixes for key in keys if key.startswith(prefix)]
-        return iter(list(dict.fromkeys(names)))
+        return iter(list(dict.fromkeys(name for tid in self._tids for name in self._written_by(tid))))
+
+    def _written_by(self, tid: Any) -> list[str]:
+        """Return the names of what one trial has written."""
+        prefix = attachment_name(tid, "")
+        return [key[len(prefix) :] for key in list(self._store) if str(key).startswith(prefix)]
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -7,7 +7,7 @@ opened when somebody asks for that very attachment: as with any pickle, by someo
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping, Sequence
 from typing import Any
 
 from hpspace.trials.attachments import TrialAttachments, attachment_name
@@ -62,9 +62,9 @@ class StoreAttachments(MutableMapping[str, Any]):
         found = self._store.blob_names(self._exp_key, prefix)
         return [name for name in found if not name.startswith(INTERNAL)]
 
-    def of_trial(self, tid: Any) -> TrialAttachments:
-        """Return those of one trial."""
-        return _OfTrial(self, tid)
+    def of_trial(self, tid: Any, ancestors: Sequence[Any] = ()) -> TrialAttachments:
+        """Return those of one trial, and of the trials that it continues."""
+        return _OfTrial(self, tid, ancestors)
 
 
 class _OfTrial(TrialAttachments):
@@ -72,9 +72,9 @@ class _OfTrial(TrialAttachments):
 
     _store: StoreAttachments
 
-    def __iter__(self) -> Iterator[str]:
-        prefix = attachment_name(self._tid, "")
-        return iter([name[len(prefix) :] for name in self._store.names(prefix)])
+    def _written_by(self, tid: Any) -> list[str]:
+        prefix = attachment_name(tid, "")
+        return [name[len(prefix) :] for name in self._store.names(prefix)]
 
 
 def dump_value(value: Any) -> bytes:

@@ -23,6 +23,7 @@ from hpspace.exceptions import Unstorable
 from hpspace.space.compiled import CompiledSpace
 from hpspace.trials.attachments import TrialAttachments
 from hpspace.trials.document import JOB_STATE_ERROR
+from hpspace.trials.fidelity import ancestors_of
 from hpspace.trials.moves import check_outcome, log_refused, outcome_misc
 from hpspace.trials.shared.attachments import INTERNAL, StoreAttachments
 from hpspace.trials.shared.contract import LEASE, MAX_ATTEMPTS, STORE_KEYS, Claim, Store
@@ -346,7 +347,7 @@ class SharedTrials(Trials):
 
     def trial_attachments(self, trial: dict[str, Any]) -> TrialAttachments:
         """Return the attachments of one trial, read from the store and written to it with each access."""
-        return StoreAttachments(self.store, trial["exp_key"]).of_trial(trial["tid"])
+        return StoreAttachments(self.store, trial["exp_key"]).of_trial(trial["tid"], ancestors_of(trial))
 
     def remember_space(self, space: CompiledSpace) -> None:
         """Keep the space with the trials; see `Trials.remember_space`."""
