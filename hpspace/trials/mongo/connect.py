@@ -14,6 +14,7 @@ import math
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -72,6 +73,7 @@ class Link:
         self.patience = patience
         self.contact = Contact()
         self._clients: dict[int, MongoClient[Document]] = {}  # by process: none survives a fork
+        weakref.finalize(self, _close_client, self._clients)
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._away_since: float | None = None
@@ -121,10 +123,8 @@ class Link:
         """Disconnect; operations that wait for the server give up, and later ones connect again."""
         with self._lock:
             closed, self._closed = self._closed, threading.Event()
-            client = self._clients.pop(os.getpid(), None)
+            _close_client(self._clients)
         closed.set()
-        if client is not None:
-            client.close()
 
     def insist(self, operation: Callable[[], R], patience: float = math.inf) -> R:
         """Do something with the server, and do it again until it answers.
@@ -222,9 +222,16 @@ def _new_client(url: MongoUrl) -> MongoClient[Document]:
     options = {key: value for key, value in OPTIONS.items() if key.lower() not in url.option_names}
     try:
         return MongoClient(url.uri, **options)
-    except (PyMongoError, ValueError) as error:
+    except (PyMongoError, ValueError, OSError) as error:  # an option, or a file that it names
         text = str(error).replace(url.password, "***") if url.password else str(error)
         raise UnknownStore(f"{url.shown}: {text}") from None
+
+
+def _close_client(clients: dict[int, MongoClient[Document]]) -> None:
+    """Close the client of this process, if there is one."""
+    client = clients.pop(os.getpid(), None)
+    if client is not None:
+        client.close()
 
 
 class _Linked(Protocol):
