@@ -257,7 +257,9 @@ def pruned_result(trial: dict[str, Any], reason: str = "") -> dict[str, Any]:
     step, value = max(misc.get(REPORTS) or [(None, None)], key=lambda pair: number(pair[0]))
     verdict = misc.get(PRUNE_REASON) or ""
     says_more = reason and reason != TrialPruned().reason and (not verdict or verdict not in reason)
-    why = reason if says_more else verdict or TrialPruned().reason  # a library may have added words of its own
+    why = (
+        reason if says_more else verdict or TrialPruned().reason
+    )  # a library may have added words of its own
     return {"status": STATUS_PRUNED, "last_step": step, "last_value": value, "reason": why}
 
 
