@@ -52,3 +52,14 @@ def test_each_script_says_what_it_measures() -> None:
     runnable = {path.name for path in SCRIPTS.glob("*.py") if "__main__" in path.read_text()}
     listed = {name for name in runnable if f"`{name}`" in (SCRIPTS / "README.md").read_text()}
     assert listed == runnable
+
+
+@pytest.mark.slow
+def test_multifidelity_prints_a_row_for_each_search() -> None:
+    """Two figures for each family: what it took, and what is left."""
+    page = output_of("multifidelity.py").splitlines()
+    rows = [line.strip("| ").split(" | ") for line in page if line.startswith("| hpspace")]
+    assert {"hpspace rand, whole", "hpspace asha", "hpspace hyperband", "hpspace bohb"} <= {
+        row[0] for row in rows
+    }
+    assert all(float(cell.split(", ")[1]) >= 0 for row in rows for cell in row[1:])
