@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from hpspace import compile_space, hp
-from hpspace.history import OK, PENDING
+from hpspace.history import OK, PENDING, History
 from hpspace.suggest.fidelity.asha import ASHA
 from hpspace.suggest.fidelity.bohb import BOHB
 from hpspace.suggest.fidelity.hyperband import Hyperband
+from hpspace.suggest.fidelity.scheduler import NewConfiguration
+from hpspace.suggest.tpe.algorithm import TPE
 from hpspace.testing.races import Race
 
 SPACE = compile_space({"x": hp.uniform("x", 0, 1), "y": hp.uniform("y", 0, 1), "r": hp.fidelity("r", 1, 27)})
@@ -37,16 +39,17 @@ def test_its_brackets_are_hyperbands():
 
 
 def test_it_searches_near_what_was_good_at_the_richest_resource():
-    """At 1 the loss says nothing, at more it points to x = 0.95: the model believes those who had more."""
-    race = Race(BOHB(min_results=6, random_fraction=0.0), SPACE)
-
-    def loss(row):
-        x = float(race.past.values[row, 0])
-        return abs(x - 0.95) if race.past.resources[row] > 1 else 1000 * x % 1
-
-    race.run(110, loss)
-    new = race.past.values[race.past.rungs == 0, 0]
-    assert (new[-20:] > 0.7).mean() > 0.8 > (new[:10] > 0.7).mean()
+    """30 points had 1, where the loss points to x = 0; every other one had 3, where it points to x = 0.9."""
+    x = np.linspace(0.02, 0.98, 30)
+    values = np.stack([x, (x * 7) % 1], axis=1)
+    past = History(SPACE)
+    past.append(values, x, [OK] * 30, resources=np.full(30, 1), stages=[(0, 0, i) for i in range(30)])
+    more = np.arange(0, 30, 2)
+    stages = [(1, 0, i) for i in more]
+    past.append(values[more], abs(x[more] - 0.9), [OK] * 15, resources=np.full(15, 3), stages=stages)
+    rngs = map(np.random.default_rng, range(30))
+    jobs = [NewConfiguration(TPE(), None, past, SPACE.fidelity, rng)(1) for rng in rngs]
+    assert np.mean([point[0] > 0.6 for point, _ in jobs]) > 0.8
 
 
 def test_a_share_is_random_whatever_the_model_says():
