@@ -183,8 +183,9 @@ def _copy_experiment(source: Any, target: Any, exp_key: str | None) -> None:
     if source.space is not None:
         target.remember_space(source.space)
     for doc, tid in zip(docs, tids):
-        copied = target.trial_attachments({**doc, "tid": tid, "exp_key": target._exp_key})
-        for name, value in source.trial_attachments(doc).items():
+        copied = target.trial_attachments({"tid": tid, "exp_key": target._exp_key, "misc": {}})
+        own = source.trial_attachments({**doc, "misc": {}})  # not those of the trials that it continues
+        for name, value in own.items():
             copied[name] = value
     for name in list(source.attachments):
         if name != DOMAIN_CMD[1] and not str(name).startswith(ATTACHED):

@@ -117,6 +117,16 @@ def test_experiments_stay_apart_or_become_one(tmp_path):
     assert [doc["exp_key"] for doc in one] == ["one", "one"]
 
 
+def test_attachments_of_the_trial_that_another_continues_are_copied_once(file):
+    """The later one reads them there, in the copy too."""
+    later = finished(1, fidelity={"label": "n", "resource": 3, "parent": 0, "config": 0, "ancestors": [0]})
+    source = holding(finished(0), later)
+    source.trial_attachments(source.trials[0])["weights"] = b"w"
+    source.copy_to(file)
+    assert list(file.attachments) == ["ATTACH::0::weights"]
+    assert file.trial_attachments(file.by_tid(1))["weights"] == b"w"
+
+
 def test_the_direction_of_an_experiment_is_copied_with_it():
     """Also when the source shows the whole store, whose own direction means nothing."""
     store = MemoryStore()
