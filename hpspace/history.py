@@ -81,6 +81,7 @@ class History:
         self._keys: Counter[bytes] = Counter()
         self._order: NDArray[np.intp] | None = None
         self._ranked: NDArray[np.intp] | None = None
+        self._counts: list[int] | None = None
         #: Changes with every append or update; caches of derived arrays compare it.
         self.version = 0
 
@@ -191,6 +192,12 @@ class History:
         """Which rows were ended early by a pruner, shape (n,)."""
         return np.equal(self._kind[: self._n], PRUNED)
 
+    def count(self, kind: int) -> int:
+        """Return the number of rows of a kind."""
+        if self._counts is None:
+            self._counts = np.bincount(self._kind[: self._n], minlength=4).tolist()
+        return self._counts[kind]
+
     @property
     def order(self) -> NDArray[np.intp]:
         """Positions of the OK rows, best loss first; equal losses in order of insertion."""
@@ -206,6 +213,8 @@ class History:
         Of two pruned rows the one that came further is the better, and at one step the one whose last value is lower.
         Unknown steps and values come last, equal rows in order of insertion.
         """
+        if self._ranked is None and not self.count(PRUNED):
+            self._ranked = self.order
         if self._ranked is None:
             rows = np.flatnonzero(self.pruned)
             by_progress = np.lexsort((self._partials[rows], -self._steps[rows]))  # stable; NaN is last
@@ -249,8 +258,7 @@ class History:
         self._reserve(stop)
         rows = self.space.known(rows)
         self._values[start:stop] = rows
-        self._coords[start:stop] = self.space.encode(rows)
-        self._low[start:stop], self._high[start:stop] = self.space.bins(rows)
+        self._coords[start:stop], self._low[start:stop], self._high[start:stop] = self.space.place(rows)
         self._n = stop
         self._keys.update(self.space.keys(rows))
         self._kind[start:stop] = PENDING
@@ -316,7 +324,7 @@ class History:
         for column, given in zip((self._steps, self._partials, self._resources), progress):
             if given is not None:
                 column[rows] = given
-        self._ranked = None
+        self._ranked = self._counts = None
         if keep:
             for row in rows[kind == OK]:
                 self._insert_into_order(int(row))

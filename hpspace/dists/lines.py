@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -75,6 +76,10 @@ class UniformLine:
     low: float
     high: float
 
+    @cached_property
+    def _width(self) -> float:
+        return self.high - self.low
+
     @property
     def latent(self) -> Real:
         """Bounds, midpoint and width."""
@@ -82,14 +87,14 @@ class UniformLine:
 
     def cdf(self, z: FloatArray) -> FloatArray:
         """Return where z lies between the bounds, as a share of the width."""
-        share: FloatArray = np.subtract(z, self.low) / (self.high - self.low)
+        share: FloatArray = np.subtract(z, self.low) / self._width
         return np.minimum(np.maximum(share, 0.0), 1.0)
 
     unit = cdf
 
     def quantile(self, u: FloatArray) -> FloatArray:
         """Return ``low + u * (high - low)``."""
-        return np.multiply(u, self.high - self.low) + self.low
+        return np.multiply(u, self._width) + self.low
 
     def log_density(self, z: FloatArray) -> FloatArray:
         """Return ``-log(high - low)`` everywhere."""

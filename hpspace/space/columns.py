@@ -11,6 +11,7 @@ Used by `CompiledSpace` only. Axes: n rows, D columns of the space, m columns of
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -35,15 +36,15 @@ class _Group:
 
     Parameters
     ----------
-    columns : int array, shape (m,)
-        Which columns of the space.
+    columns : int array, shape (m,), or slice
+        Which columns of the space; a slice where they are evenly spaced, for it makes views instead of copies.
     form : Form
         A form whose numeric fields have shape (m,).
     lattice : bool
         Whether the values lie on grids.
     """
 
-    columns: NDArray[np.intp]
+    columns: NDArray[np.intp] | slice
     form: Any
     lattice: bool
 
@@ -85,18 +86,47 @@ class Columns:
 
     def encode(self, values: Matrix) -> Matrix:
         """Return coordinates (n, D) of raw values (n, D); NaN stays NaN."""
-        coords = np.array(values)
+        return self.place(values)[0]
+
+    def bins(self, values: Matrix) -> tuple[Matrix, Matrix]:
+        """Return the cdf interval of each grid value, two arrays (n, D); NaN in other columns."""
+        return self.place(values)[1:]
+
+    def place(self, values: Matrix) -> tuple[Matrix, Matrix, Matrix]:
+        """Return coordinates of raw values, and the cdf intervals of grid values, three arrays (n, D).
+
+        NaN stays NaN; the intervals of other columns are NaN.
+        """
+        coords, low, high = np.array(values), np.full(values.shape, np.nan), np.full(values.shape, np.nan)
+        absent = np.isnan(values)
+        partial = bool(absent.any())
         with np.errstate(invalid="ignore"):
             for group in self._groups:
-                coords[:, group.columns] = group.form.unit(values[:, group.columns])
+                at = values[:, group.columns]
+                if group.lattice:
+                    below, above = group.form.unit_bins(at)
+                    low[:, group.columns], high[:, group.columns] = below, above
+                    coords[:, group.columns] = np.multiply(below + above, 0.5)
+                else:
+                    coords[:, group.columns] = group.form.unit(at)
         for column in self._dependent:
-            for row in np.flatnonzero(~np.isnan(values[:, column])):
-                low, high = _interval(self.conditional(column, values[row]), values[row, column])
-                coords[row, column] = 0.5 * (low + high)
-        coords[np.isnan(values)] = np.nan
-        return coords
+            grid = self.params[column].kind == "grid"
+            for row in np.flatnonzero(~absent[:, column]):
+                ends = _interval(self.conditional(column, values[row]), values[row, column])
+                coords[row, column] = 0.5 * (ends[0] + ends[1])
+                if grid:
+                    low[row, column], high[row, column] = ends
+        if partial:
+            for array in (coords, low, high):
+                array[absent] = np.nan
+        return coords, low, high
 
-    def decode(self, coords: Matrix, fixed: Mapping[str, Any] | None = None) -> Matrix:
+    def decode(
+        self,
+        coords: Matrix,
+        fixed: Mapping[str, Any] | None = None,
+        needed: NDArray[np.bool_] | None = None,
+    ) -> Matrix:
         """Return raw values (n, D) at coordinates (n, D).
 
         Parameters
@@ -105,40 +135,31 @@ class Columns:
             Coordinates of every column.
         fixed : mapping of str to object, optional
             Raw values that override some columns, and on which dependent ones are conditioned.
+        needed : bool array, shape (D,), optional
+            Columns whose values are wanted, by default all; others, unless they come for nothing, are meaningless.
         """
         values = np.array(coords)
         for group in self._groups:
+            if needed is not None and not needed[group.columns].any():
+                continue
             values[:, group.columns] = group.form.quantile(coords[:, group.columns])
-        for column, param in enumerate(self.params):
+        for column in self._dependent if not fixed else range(len(self.params)):
+            param = self.params[column]
             if fixed and param.label in fixed:
                 values[:, column] = fixed[param.label]
-            elif param.dist is None:
+            elif param.dist is None and (needed is None or needed[column]):
                 for row in range(len(values)):
                     dist = self.conditional(column, values[row])
                     values[row, column] = dist.quantile(coords[row, column : column + 1])[0]
         return values
 
-    def bins(self, values: Matrix) -> tuple[Matrix, Matrix]:
-        """Return the cdf interval of each grid value, two arrays (n, D); NaN in other columns."""
-        low, high = np.full(values.shape, np.nan), np.full(values.shape, np.nan)
-        for group in self._groups:
-            if group.lattice:
-                bins = group.form.unit_bins(values[:, group.columns])
-                low[:, group.columns], high[:, group.columns] = bins
-        for column in self._dependent:
-            if self.params[column].kind == "grid":
-                for row in np.flatnonzero(~np.isnan(values[:, column])):
-                    dist = self.conditional(column, values[row])
-                    low[row, column], high[row, column] = _interval(dist, values[row, column])
-        absent = np.isnan(values)
-        low[absent] = high[absent] = np.nan
-        return low, high
-
     def known(self, values: Matrix) -> Matrix:
         """Return values (n, D) with NaN wherever they lie outside their support."""
         known = np.array(values)
         with np.errstate(invalid="ignore"):
-            known[(values < self._low) | (values > self._high)] = np.nan
+            outside = (values < self._low) | (values > self._high)
+        if outside.any():
+            known[outside] = np.nan
         for column in self._dependent:
             for row in np.flatnonzero(~np.isnan(known[:, column])):
                 if not self._holds(column, known[row]):
@@ -231,7 +252,15 @@ def _grouped(params: Sequence[Param]) -> list[_Group]:
 
 def _group(members: Sequence[Any], columns: Sequence[int]) -> _Group:
     lattice = isinstance(members[0].latent, dists.Grid)
-    return _Group(np.array(columns, dtype=np.intp), _stacked([dist.form for dist in members]), lattice)
+    return _Group(_evenly(columns), _stacked([dist.form for dist in members]), lattice)
+
+
+def _evenly(columns: Sequence[int]) -> NDArray[np.intp] | slice:
+    """Return ascending column numbers as a slice if they are evenly spaced, else as an array."""
+    steps = {after - before for before, after in itertools.pairwise(columns)} or {1}
+    if len(steps) == 1:
+        return slice(columns[0], columns[-1] + 1, steps.pop())
+    return np.array(columns, dtype=np.intp)
 
 
 def _stacked(values: Sequence[Any]) -> Any:

@@ -31,6 +31,7 @@ from hpspace.space.columns import Columns
 from hpspace.space.count import Counter
 from hpspace.space.fidelity import Fidelity
 from hpspace.space.params import NO_DEFAULT, Param, labels_of
+from hpspace.space.paths import Paths, paths_of
 
 _KIND_CODES = {"real": 0, "grid": 1, "choice": 2}
 
@@ -61,6 +62,8 @@ class CompiledSpace:
         0 for continuous, 1 for ordered values, 2 for choices.
     n_options : int array, shape (D,)
         Number of codes of a choice, 0 for other kinds.
+    unconditional : bool
+        Whether every point has every parameter.
 
     Examples
     --------
@@ -89,7 +92,7 @@ class CompiledSpace:
         self.kinds: NDArray[np.int8] = np.array([_KIND_CODES[p.kind] for p in params], dtype=np.int8)
         self.columns = Columns(params)
         self.n_options = self.columns.n_options
-        self._unconditional = len(plan.root.params) == len(params)
+        self.unconditional = len(plan.root.params) == len(params)
 
     def __len__(self) -> int:
         return len(self.params)
@@ -160,6 +163,12 @@ class CompiledSpace:
         """
         return self.columns.bins(np.asarray(values, dtype=np.float64))
 
+    def place(
+        self, values: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return what `encode` and what `bins` return, at the cost of one of them."""
+        return self.columns.place(values)
+
     def known(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return `values` (n, D) with NaN wherever a value lies outside its distribution's support."""
         return self.columns.known(values)
@@ -181,12 +190,19 @@ class CompiledSpace:
         bool array, shape (n, D)
         """
         rows = np.asarray(values, dtype=np.float64)
+        if self.paths is not None:
+            return self.paths.active(rows.T[self.paths.columns]).T
         return active_mask(self.plan, rows, lambda switch, row: self.select(switch, rows[row]))
+
+    @cached_property
+    def paths(self) -> Paths | None:
+        """What activity follows from where it follows from values alone; None where it takes more."""
+        return paths_of([param.conditions for param in self.params], self.index)
 
     def mask(self, values: ArrayLike) -> NDArray[np.float64]:
         """Return a copy of `values`, shape (n, D), with NaN wherever a parameter is inactive."""
         rows = np.array(values, dtype=np.float64)
-        if not self._unconditional:
+        if not self.unconditional:
             rows[~self.activity(rows)] = np.nan
         return rows
 
@@ -224,8 +240,10 @@ class CompiledSpace:
 
     def keys(self, values: ArrayLike) -> list[bytes]:
         """Return one hashable key a row, equal for equal points; inactive parameters do not count."""
-        rows = np.ascontiguousarray(np.asarray(values, dtype=np.float64)) + 0.0  # -0.0 + 0.0 == 0.0
-        rows[np.isnan(rows)] = np.nan  # one bit pattern for every NaN
+        rows = np.asarray(values, dtype=np.float64, order="C") + 0.0  # -0.0 + 0.0 == 0.0
+        absent = np.isnan(rows)
+        if absent.any():
+            rows[absent] = np.nan  # one bit pattern for every NaN
         return [row.tobytes() for row in rows]
 
     # ---------------------------------------------------------------- rows and points
