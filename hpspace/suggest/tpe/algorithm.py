@@ -17,8 +17,7 @@ Nothing is kept between calls but the layout of a space's columns, a pure functi
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 from weakref import WeakKeyDictionary
@@ -33,12 +32,13 @@ from hpspace.space.compiled import CompiledSpace
 from hpspace.suggest.base import register, unseen
 from hpspace.suggest.tpe.background import Background
 from hpspace.suggest.tpe.bandwidths import MIN_BANDWIDTH
+from hpspace.suggest.tpe.candidates import Candidates
 from hpspace.suggest.tpe.choose import Chooser, unseen_rows
-from hpspace.suggest.tpe.evidence import bad_density, good_density
+from hpspace.suggest.tpe.evidence import densities
 from hpspace.suggest.tpe.focus import MIN_TRIALS, Focus, draw_focuses, share_of_focused
-from hpspace.suggest.tpe.layout import Layout, Points
+from hpspace.suggest.tpe.layout import Layout
 from hpspace.suggest.tpe.parzen import Parzen
-from hpspace.suggest.tpe.score import Ranking
+from hpspace.suggest.tpe.score import Ranking, densities_at
 from hpspace.suggest.tpe.split import root, split, tenth
 from hpspace.suggest.tpe.startup import stratified
 from hpspace.suggest.tpe.trend import Trend
@@ -184,7 +184,7 @@ class TPE:
 
     def is_starting(self, history: History) -> bool:
         """Whether too few trials are finished for a model, so that proposals are draws from the prior."""
-        finished = int(np.count_nonzero(history.kind != PENDING))
+        finished = len(history) - history.count(PENDING)
         return finished < self.n_startup_jobs or not len(history)
 
     def densities(
@@ -209,9 +209,8 @@ class TPE:
         layout = layout_of(space)
         parts = split(history, self._how_many(), self.good_weights == "improvement", among)
         if self.verbose:
-            logger.debug("tpe: %d good and %d bad trials", len(parts.good), len(parts.bad))
-        given = (space, layout, history, parts, self.prior_weight, self.min_bandwidth)
-        return good_density(*given), bad_density(*given)
+            logger.debug("tpe: %d good and %d bad trials", len(parts.good), parts.n_bad)
+        return densities(space, layout, history, parts, self.prior_weight, self.min_bandwidth)
 
     def explain(self, space: CompiledSpace, history: History, values: NDArray[np.float64]) -> Explanation:
         """Return why points are promising or not, given what is known.
@@ -244,11 +243,11 @@ class TPE:
         layout = layout_of(space)
         parts = split(history, self._how_many(), self.good_weights == "improvement")
         good, bad = self.densities(space, history)
-        points = Points.of(layout, space.encode(values), space.bins(values))
-        inside, outside = good.at(points), bad.at(points)
+        candidates = Candidates.at(space, layout, np.asarray(values, dtype=np.float64))
+        inside, outside = densities_at(candidates, good, bad)
         trend = self.trend(space, history)
-        expected = None if trend is None else trend.scores(values)
-        place = np.argsort(layout.order)  # from the layout's order back to the space's
+        expected = None if trend is None else trend.scores(candidates.values)
+        place = layout.places  # from the layout's order back to the space's
         return Explanation(
             good=parts.good,
             bad=parts.bad,
@@ -258,7 +257,7 @@ class TPE:
             log_good_marginals=inside.log_marginals[place].T,
             log_bad_marginals=outside.log_marginals[place].T,
             log_improvement=expected,
-            score=Ranking(points, good, bad, self.joint_weight, expected).scores,
+            score=Ranking(candidates, good, bad, self.joint_weight, expected).scores,
         )
 
     def _how_many(self) -> Callable[[int], int]:
@@ -296,17 +295,18 @@ class TPE:
 
     def _plan(
         self, space: CompiledSpace, history: History, good: Parzen, n: int, rng: Generator
-    ) -> Counter[Focus | None]:
+    ) -> Mapping[Focus | None, int]:
         """Return how many of n proposals are made inside which option; see `focus`."""
         layout = layout_of(space)
-        finished = int(np.count_nonzero(history.kind != PENDING))
+        finished = len(history) - history.count(PENDING)
         nested = len(layout.selectors) > 0
         choices = layout.selectors if nested else layout.order[layout.numeric :]
         share = share_of_focused(self.explore_options, finished, 1 if nested else len(choices))
         focused = int((rng.random(n) < share).sum()) if len(choices) else 0
-        plan: Counter[Focus | None] = Counter({None: n - focused})
-        if focused:
-            plan += draw_focuses(space.mask(space.decode(good.sample(rng, focused))), choices, rng)
+        if not focused:
+            return {None: n} if n else {}
+        plan = draw_focuses(space.mask(space.decode(good.sample(rng, focused))), choices, rng)
+        plan[None] += n - focused
         return +plan
 
     def _inside(

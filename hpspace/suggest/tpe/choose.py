@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from hpspace.space.compiled import CompiledSpace
 from hpspace.suggest.tpe.background import Background
+from hpspace.suggest.tpe.candidates import Candidates
 from hpspace.suggest.tpe.focus import Focus
-from hpspace.suggest.tpe.layout import Layout, Points
+from hpspace.suggest.tpe.layout import Layout
 from hpspace.suggest.tpe.parzen import Parzen
 from hpspace.suggest.tpe.score import Ranking
 from hpspace.suggest.tpe.trend import Trend
@@ -74,6 +75,7 @@ class Chooser:
         self.taken = taken
         self.focus = focus
         self.trend = trend
+        self._row: NDArray[np.float64] = np.empty(0)  # the last that was found to be new
 
     def best_of(self, values: NDArray[np.float64], n: int) -> NDArray[np.float64]:
         """Return the n best of the given points, each chosen as if those before it had turned out bad.
@@ -90,16 +92,15 @@ class Chooser:
         float64 array, shape (m, D)
             n rows, or as many as are new.
         """
-        ranking = self._rank(self.space.encode(values), values)
+        ranking = self._rank(Candidates.at(self.space, self.good.layout, values))
         chosen: list[int] = []
         while len(chosen) < n:
-            order = self._ordered(ranking.scores, values)
-            new = self._first_new(values[order])
-            if new is None:
+            best = self._best_new(ranking, slice(0, len(values)))
+            if best is None:
                 break
-            chosen.append(int(order[new]))
+            chosen.append(best)
             if len(chosen) < n:
-                self._repel(ranking, chosen[-1], values)
+                self._repel(ranking, best)
         return values[chosen]
 
     def best_of_draws(self, n: int, candidates: int, rng: Generator) -> NDArray[np.float64]:
@@ -120,52 +121,65 @@ class Chooser:
             Raw values; NaN where inactive. Rows repeat old points or each other only if no new point was
             found.
         """
-        drawn = self.good.sample(rng, n * candidates)
+        layout = self.good.layout
+        x = self.good.sampler.draw(rng, n * candidates)
         if self.focus is not None:
-            drawn[:, self.focus.column] = self.focus.code
-        values = self.space.mask(self.space.decode(drawn))
-        ranking = self._rank(np.where(values == values, drawn, np.nan), values)
-        rows = np.empty((n, values.shape[1]))
+            x[layout.places[self.focus.column]] = self.focus.code
+        ranking = self._rank(Candidates(self.space, layout, x))
+        rows = np.empty((n, len(x)))
         for i in range(n):
             own = slice(i * candidates, (i + 1) * candidates)
-            order = i * candidates + self._ordered(ranking.scores[own], values[own])
-            new = self._first_new(values[order])
-            best = int(order[new or 0])
-            rows[i] = values[best] if new is not None else self._moved(drawn[best], values[best], rng)
+            best = self._best_new(ranking, own)
+            if best is not None:
+                rows[i] = self._row
+            else:
+                best = int(self._ordered(ranking, own)[0])
+                rows[i] = self._moved(ranking.candidates, best, rng)
             if i + 1 < n:
-                self._repel(ranking, best, values)
+                self._repel(ranking, best)
         return rows
 
-    def _ordered(self, scores: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.intp]:
-        """Return the positions of candidates (c,), best first; those that do not take the option come last."""
-        if self.focus is not None:
-            scores = np.where(self.focus.holds(values), scores, -np.inf)
-        return np.argsort(-scores, kind="stable")
+    def _rank(self, candidates: Candidates) -> Ranking:
+        expected = None if self.trend is None else self.trend.scores(candidates.values)
+        return Ranking(candidates, self.good, self.bad, self.joint_weight, expected)
 
-    def _rank(self, coords: NDArray[np.float64], values: NDArray[np.float64]) -> Ranking:
-        points = Points.of(self.good.layout, coords, self.space.bins(values))
-        expected = None if self.trend is None else self.trend.scores(values)
-        return Ranking(points, self.good, self.bad, self.joint_weight, expected)
-
-    def _repel(self, ranking: Ranking, proposal: int, values: NDArray[np.float64]) -> None:
+    def _repel(self, ranking: Ranking, proposal: int) -> None:
         """Let a candidate that is now proposed keep the next ones away."""
-        chosen = values[proposal : proposal + 1]
-        ranking.repel(proposal, None if self.trend is None else self.trend.less_around(values, chosen))
+        less = None
+        if self.trend is not None:
+            values = ranking.candidates.values
+            less = self.trend.less_around(values, values[proposal : proposal + 1])
+        ranking.repel(proposal, less)
+
+    def _ordered(self, ranking: Ranking, part: slice) -> NDArray[np.intp]:
+        """Return the positions of some candidates, best first; those that do not take the option come last."""
+        scores = ranking.scores[part]
+        if self.focus is not None:
+            scores = np.where(ranking.candidates.takes(*self.focus)[part], scores, -np.inf)
+        return np.asarray(part.start + np.argsort(-scores, kind="stable"))
+
+    def _best_new(self, ranking: Ranking, part: slice) -> int | None:
+        """Return the best of some candidates that is neither old nor taken, and note that it is taken."""
+        order = self._ordered(ranking, part)
+        for some in (order[:1], order[1:]):  # as a rule the first is new, and only its values are needed
+            found = self._first_new(ranking.candidates.rows(some))
+            if found is not None:
+                return int(some[found])
+        return None
 
     def _first_new(self, rows: NDArray[np.float64]) -> int | None:
         """Return the position of the first row that is neither old nor taken, and note that it is taken."""
-        for i in range(len(rows)):
-            key = self.space.keys(rows[i : i + 1])[0]
+        for i, key in enumerate(self.space.keys(rows)):
             if key not in self.old and key not in self.taken:
                 self.taken.add(key)
+                self._row = rows[i]
                 return i
         return None
 
-    def _moved(
-        self, drawn: NDArray[np.float64], row: NDArray[np.float64], rng: Generator
-    ) -> NDArray[np.float64]:
-        """Return a new point near a candidate, given its coordinates (D,) and values (D,); itself if none is found."""
-        near = _perturbed(drawn, row == row, self.good.layout, rng)
+    def _moved(self, candidates: Candidates, chosen: int, rng: Generator) -> NDArray[np.float64]:
+        """Return a new point near a candidate, as raw values (D,); itself if none is found."""
+        row: NDArray[np.float64] = candidates.rows(np.array([chosen]))[0]
+        near = _perturbed(candidates.coords[chosen], row == row, self.good.layout, rng)
         rows: NDArray[np.float64] = self.space.mask(self.space.decode(near))
         new = self._first_new(rows)
         return row if new is None else rows[new]

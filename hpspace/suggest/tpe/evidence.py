@@ -6,28 +6,34 @@ failure says that this place is useless, and close to a border between what work
 kernels can tell the sides apart. (With an objective that fails on one side of its optimum, 53 % of the last
 40 of 100 proposals failed when failed trials were like any others, 3 % with these constants.)
 
+The good trials stay the same for many proposals, so what follows from them alone is kept with the history until they
+change; it is a pure function of the history.
+
 Called by `tpe.algorithm`.
 """
 
 from __future__ import annotations
+
+from functools import cached_property
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpspace.history import FAILED, History
 from hpspace.space.compiled import CompiledSpace
-from hpspace.suggest.tpe.background import Background, many_bad
+from hpspace.suggest.tpe.background import Background
+from hpspace.suggest.tpe.kernels import Kernels
 from hpspace.suggest.tpe.layout import Layout, Points, pick
 from hpspace.suggest.tpe.parzen import Parzen
 from hpspace.suggest.tpe.split import Split
-from hpspace.suggest.tpe.tally import SMALLEST_BANDWIDTH
+from hpspace.suggest.tpe.tables import SMALLEST_BANDWIDTH
+from hpspace.suggest.tpe.tally import Counts, Tally, tally_of
+from hpspace.suggest.tpe.vicinity import Vicinity
 
 #: Kernels of the bad density: of more bad trials, the nearest to the good ones and a sample of the others are
 #: kept.
 MAX_BAD = 512
-
-#: The same for a `Background`, whose marginals are of all trials anyway.
-MAX_BACKGROUND = 256
 
 #: Of more bad trials than this not all are asked how near they are to the good ones.
 MOST_LOOKED_AT = 2048
@@ -42,15 +48,8 @@ FAILED_WEIGHT = 3.0
 FAILED_BANDWIDTH = 0.005
 
 
-def good_density(
-    space: CompiledSpace,
-    layout: Layout,
-    history: History,
-    parts: Split,
-    prior_weight: float,
-    min_bandwidth: float,
-) -> Parzen:
-    """Return the density of the good trials, the prior if there are none.
+class Good:
+    """The good trials of a history, and what follows from them.
 
     Parameters
     ----------
@@ -61,39 +60,97 @@ def good_density(
     prior_weight, min_bandwidth : float
         See `Parzen.fit`.
     """
-    points = _observed(space, layout, history, parts.good)
-    return Parzen.fit(layout, points, parts.weights, prior_weight, min_bandwidth)
+
+    def __init__(
+        self,
+        space: CompiledSpace,
+        layout: Layout,
+        history: History,
+        parts: Split,
+        prior_weight: float,
+        min_bandwidth: float,
+    ) -> None:
+        self.key = parts.key
+        self.layout = layout
+        self.rows = parts.good
+        self._counted: Counts | None = None
+        self._kernels: Kernels | None = None
+        self._coords = history.coords[parts.good]
+        points = _observed(layout, history, parts.good)
+        self.density = Parzen.fit(layout, points, parts.weights, prior_weight, min_bandwidth)
+
+    def others(self, tally: Tally) -> Counts:
+        """Return what all trials of a tally but the good ones add up to."""
+        if self._counted is None:
+            self._counted = tally.of(self.rows)
+        return tally.without(self._counted)
+
+    def kernels(self, tally: Tally, rows: NDArray[np.intp]) -> Kernels:
+        """Return the kernels of rows of a tally; the same object while the rows are."""
+        if self._kernels is None or self._kernels.rows is not rows:
+            self._kernels = Kernels(tally, rows)
+        return self._kernels
+
+    @cached_property
+    def vicinity(self) -> Vicinity:
+        """Which bad trials are kernels of a `Background`."""
+        return Vicinity(self.layout, self._coords, self.rows)
 
 
-def bad_density(
+_GOOD: WeakKeyDictionary[History, dict[tuple[float, float], Good]] = WeakKeyDictionary()
+
+
+def densities(
     space: CompiledSpace,
     layout: Layout,
     history: History,
     parts: Split,
     prior_weight: float,
     min_bandwidth: float,
-) -> Parzen | Background:
-    """Return the density of the bad trials; parameters as for `good_density`.
+) -> tuple[Parzen, Parzen | Background]:
+    """Return the density of the good trials and that of the bad ones, each the prior if there are none.
 
-    Many trials of the whole space, none of them failed, are a `Background`, which is the cheaper one then, unless
-    the bandwidth is too small for its bins.
+    Parameters
+    ----------
+    space, layout, history
+        The space, its layout and its trials.
+    parts : Split
+        Which trials are good and bad.
+    prior_weight, min_bandwidth : float
+        See `Parzen.fit`.
     """
-    whole = len(parts.good) + len(parts.bad) == len(history)
-    resolved = min_bandwidth >= SMALLEST_BANDWIDTH
-    if whole and resolved and len(parts.bad) >= MANY and not history.failed.any():
-        rows, weights = thinned(layout, history.coords, parts, MAX_BACKGROUND)
-        given = (parts.good, rows, weights, prior_weight, min_bandwidth)
-        return many_bad(space, layout, history, *given)
+    if not isinstance(parts.others, int):
+        good = Good(space, layout, history, parts, prior_weight, min_bandwidth)
+        return good.density, _bad_density(layout, history, parts, prior_weight, min_bandwidth)
+    kept = _GOOD.setdefault(history, {})
+    known = kept.get((prior_weight, min_bandwidth))
+    if known is None or known.key != parts.key:
+        known = Good(space, layout, history, parts, prior_weight, min_bandwidth)
+        kept[prior_weight, min_bandwidth] = known
+    # many trials, none of them failed, at a bandwidth that the bins resolve
+    if parts.n_bad >= MANY and min_bandwidth >= SMALLEST_BANDWIDTH and not history.count(FAILED):
+        tally = tally_of(space, layout, history, min_bandwidth)
+        rows, weights = known.vicinity.rows(history)
+        kernels = known.kernels(tally, rows)
+        return known.density, Background(
+            tally, history, known.rows, known.others(tally), kernels, weights, prior_weight
+        )
+    return known.density, _bad_density(layout, history, parts, prior_weight, min_bandwidth)
+
+
+def _bad_density(
+    layout: Layout, history: History, parts: Split, prior_weight: float, min_bandwidth: float
+) -> Parzen:
     rows, weights = thinned(layout, history.coords, parts)
     failed = history.kind[rows] == FAILED
     if failed.any():
         weights = np.where(failed, FAILED_WEIGHT * weights, weights)
         floor = np.where(failed, min(FAILED_BANDWIDTH, min_bandwidth), min_bandwidth)
-        return Parzen.fit(layout, _observed(space, layout, history, rows), weights, prior_weight, floor)
-    return Parzen.fit(layout, _observed(space, layout, history, rows), weights, prior_weight, min_bandwidth)
+        return Parzen.fit(layout, _observed(layout, history, rows), weights, prior_weight, floor)
+    return Parzen.fit(layout, _observed(layout, history, rows), weights, prior_weight, min_bandwidth)
 
 
-def _observed(space: CompiledSpace, layout: Layout, history: History, rows: NDArray[np.intp]) -> Points:
+def _observed(layout: Layout, history: History, rows: NDArray[np.intp]) -> Points:
     """Return rows of a history in the layout's order."""
     return Points.of(layout, history.coords[rows], history.bins_of(rows))
 

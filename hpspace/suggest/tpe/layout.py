@@ -10,6 +10,7 @@ Axes: D columns in the order real, grid, choice; n points. Coordinates are those
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -47,10 +48,15 @@ class Layout:
     p: NDArray[np.float64]
     selectors: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, dtype=np.intp))
 
-    @property
+    @cached_property
     def numeric(self) -> int:
         """Number of columns that are no choice."""
         return self.reals + self.grids
+
+    @cached_property
+    def places(self) -> NDArray[np.intp]:
+        """Place of each of the space's columns, shape (D,): the inverse of `order`."""
+        return np.argsort(self.order)
 
     def codes_at(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the declared quantiles of the choices.
@@ -157,6 +163,11 @@ class Points:
         return Points(
             self.x[:, columns], self.active[:, columns], self.low[:, columns], self.high[:, columns]
         )
+
+    def only(self, rows: list[int], reals: int) -> Points:
+        """Return the points with some of their grid columns only, given the number of continuous columns."""
+        grid = np.array(rows, dtype=np.intp) - reals
+        return Points(self.x[rows], self.active[rows], self.low[grid], self.high[grid])
 
     @property
     def n(self) -> int:

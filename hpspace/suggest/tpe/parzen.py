@@ -30,14 +30,13 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from hpspace.dists.normal import ndtr, ndtri
+from hpspace.dists.normal import ndtr
 from hpspace.suggest.tpe.bandwidths import MIN_BANDWIDTH, bandwidth_floor, bandwidths
 from hpspace.suggest.tpe.layout import Layout, Points, pick
+from hpspace.suggest.tpe.sampler import Sampler
+from hpspace.suggest.tpe.tables import TINY
 
 _LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
-
-#: An option that is declared impossible but was tried anyway has this probability, so that logs stay finite.
-_TINY = 1e-12
 
 #: Numbers of the largest intermediate array: more points are evaluated in turn. Half a megabyte stays in the
 #: cache and is not returned to the system each time (with 16 MB a proposal after 1,000 trials took half as
@@ -113,6 +112,16 @@ class Parzen:
         self._spread = spread
         self._below = ndtr(-self._mu / sigma)  # normal mass below 0, (numeric, n)
         self._mass = ndtr((1.0 - self._mu) / sigma) - self._below  # and inside [0, 1]
+
+    @property
+    def sigma(self) -> NDArray[np.float64]:
+        """Bandwidths, shape (numeric, n)."""
+        return self._sigma
+
+    @property
+    def spread(self) -> NDArray[np.float64]:
+        """As passed, shape (choices,)."""
+        return self._spread
 
     @classmethod
     def fit(
@@ -284,52 +293,24 @@ class Parzen:
             Coordinates of every column, in the space's order; the activity of the drawn codes is not applied,
             and a grid's coordinate may lie anywhere in its value's bin.
         """
-        layout, m = self.layout, self.layout.numeric
-        kernel = self._draw_kernels(rng, size)  # (D, size); n stands for the prior
-        u = rng.random(kernel.shape)
-        drawn = np.empty((size, len(layout.order)))
-        drawn[:, layout.order[:m]] = self._draw_numbers(kernel[:m], u[:m]).T
-        drawn[:, layout.order[m:]] = self._draw_codes(kernel[m:], u[m:]).T
+        drawn = np.empty((size, len(self.layout.order)))
+        drawn[:, self.layout.order] = self.sampler.draw(rng, size).T
         return drawn
 
-    def _draw_kernels(self, rng: Generator, size: int) -> NDArray[np.intp]:
-        """Choose a trial for every point, and another for each parameter that it lacks; shape (D, size)."""
-        n = len(self.weights)
-        cumulated = np.append(np.cumsum(self.weights), self.total)
-        chosen = np.searchsorted(cumulated, rng.random(size) * self.total, side="right").clip(max=n)
-        kernel = np.broadcast_to(chosen, (len(self.layout.order), size))
-        if self._complete:
-            return kernel
-        held = np.concatenate([self.points.active, np.ones((len(kernel), 1), dtype=bool)], axis=1)
-        rows, columns = np.nonzero(~pick(held, kernel))
-        if len(rows):
-            kernel = kernel.copy()
-            ends = np.cumsum(self.held, axis=1)[rows]  # (missing, n)
-            spots = rng.random(len(rows)) * self.totals[rows]
-            kernel[rows, columns] = (ends <= spots[:, None]).sum(axis=1)
-        return kernel
-
-    def _draw_numbers(self, kernel: NDArray[np.intp], u: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Draw from truncated normals by inversion, shape (numeric, size); the prior is uniform."""
-        n = len(self.weights)
-        prior = kernel == n
-        if n == 0:
-            return u
-        pick = np.arange(len(kernel))[:, None], np.where(prior, 0, kernel)
-        below, mass, mu, sigma = self._below[pick], self._mass[pick], self._mu[pick], self._sigma[pick]
-        x = mu + sigma * ndtri(below + u * mass)
-        return np.where(prior, u, np.clip(x, 0.0, 1.0))
-
-    def _draw_codes(self, kernel: NDArray[np.intp], u: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Draw codes, shape (choices, size): the trial's own, or with the spread probability one as declared."""
-        n, m = len(self.weights), self.layout.numeric
-        keep = np.where(kernel == n, 0.0, (1.0 / (1.0 + self._spread))[:, None])
-        declared = (u - keep) / (1.0 - keep)  # uniform again, given that it is not negative
-        codes = self.layout.codes_at(declared)
-        if n == 0:
-            return codes
-        own = pick(self.points.x[m:], np.where(kernel == n, 0, kernel))
-        return np.where(declared < 0, own, codes)
+    @cached_property
+    def sampler(self) -> Sampler:
+        """What draws from this density."""
+        return Sampler(
+            self.layout,
+            self.points.x,
+            self.held,
+            self.weights,
+            self.prior_weight,
+            self._sigma,
+            self._below,
+            self._mass,
+            self._spread,
+        )
 
 
 def prior_density(layout: Layout, points: Points) -> NDArray[np.float64]:
@@ -343,7 +324,7 @@ def prior_density(layout: Layout, points: Points) -> NDArray[np.float64]:
 def code_probabilities(layout: Layout, codes: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the declared probability of each code, shape (choices, c)."""
     p = pick(layout.p, codes.astype(np.intp))
-    return np.maximum(p, _TINY)
+    return np.maximum(p, TINY)
 
 
 def _log_sum_exp(terms: NDArray[np.float64]) -> NDArray[np.float64]:

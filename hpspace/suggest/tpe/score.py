@@ -16,14 +16,38 @@ Axes: c candidates, D columns of the layout.
 from __future__ import annotations
 
 import math
+from functools import cached_property
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpspace.suggest.tpe.background import Background
+from hpspace.suggest.tpe.blocks import Evaluation, evaluate
+from hpspace.suggest.tpe.candidates import Candidates
+from hpspace.suggest.tpe.foreground import Foreground
 from hpspace.suggest.tpe.layout import Points
 from hpspace.suggest.tpe.parzen import Density, Parzen
 from hpspace.suggest.tpe.trend import RATIO_WEIGHT
+
+
+def densities_at(candidates: Candidates, good: Parzen, bad: Parzen | Background) -> tuple[Density, Density]:
+    """Return the densities of the good and of the bad trials at candidates."""
+    if isinstance(bad, Parzen):
+        return good.at(candidates.points), bad.at(candidates.points)
+    inside, outside = _evaluated(candidates, good, bad, candidates.points).densities()
+    return inside, outside
+
+
+def _evaluated(candidates: Candidates, good: Parzen, bad: Background, points: Points | None) -> Evaluation:
+    front = _FRONT.get(good)
+    if front is None or front.tables is not bad.tables:
+        front = _FRONT[good] = Foreground(good, bad.tables)
+    return evaluate(bad.tables, [front, bad], candidates.x, candidates.active, points)
+
+
+#: The good densities in the form that `evaluate` takes, for as long as they are in use.
+_FRONT: WeakKeyDictionary[Parzen, Foreground] = WeakKeyDictionary()
 
 
 class Ranking:
@@ -31,7 +55,7 @@ class Ranking:
 
     Parameters
     ----------
-    candidates : Points
+    candidates : Candidates
         The candidates.
     good, bad : Parzen
         The densities of the good and of the bad trials.
@@ -43,7 +67,7 @@ class Ranking:
 
     def __init__(
         self,
-        candidates: Points,
+        candidates: Candidates,
         good: Parzen,
         bad: Parzen | Background,
         joint_weight: float,
@@ -52,11 +76,24 @@ class Ranking:
         self.candidates = candidates
         self.joint_weight = joint_weight
         self._bad = bad
-        self._good_density = good.at(candidates)
-        self._bad_density = bad.at(candidates)
-        self._total, self._totals = bad.total, bad.totals
+        self._good = good
         self._expected = expected
-        self.scores = self._scores()
+        if isinstance(bad, Parzen):
+            ratio = self._mean_ratio()
+        else:
+            points = candidates.points if bad.tables.others else None
+            ratio = _evaluated(candidates, good, bad, points).log_ratio(joint_weight)
+        self.scores = self._with_expected(ratio)
+
+    @cached_property
+    def _densities(self) -> list[Density]:
+        """Those of the good trials, and of the bad ones and the proposals."""
+        return [*densities_at(self.candidates, self._good, self._bad)]
+
+    @cached_property
+    def _weight(self) -> tuple[float, NDArray[np.float64]]:
+        """Weight behind the joint density of the bad ones and the proposals, and behind each marginal (D,)."""
+        return self._bad.total, self._bad.totals
 
     def repel(self, proposal: int, less: NDArray[np.float64] | None = None) -> None:
         """Lower the scores around a candidate that is now proposed, as if it were known to be bad.
@@ -68,29 +105,28 @@ class Ranking:
         less : float64 array, shape (c,), optional
             What is added to the logs of what candidates are expected to gain: `Trend.less_around`.
         """
-        kernel = self._bad.narrow(self.candidates.select(slice(proposal, proposal + 1)))
-        log_kernel = kernel.log_kernels(self.candidates)[:, :, 0]  # (D, c)
+        points = self.candidates.points
+        kernel = self._bad.narrow(points.select(slice(proposal, proposal + 1)))
+        log_kernel = kernel.log_kernels(points)[:, :, 0]  # (D, c)
         present = kernel.points.active[:, 0]  # (D,)
-        old = self._bad_density
+        old, (total, weights) = self._densities[1], self._weight
         log_kernel = np.where(present[:, None], log_kernel, old.log_marginals)
-        log_kernel[~self.candidates.active] = 0.0
-        joint = np.logaddexp(old.log_joint + math.log(self._total), log_kernel.sum(axis=0))
-        totals = self._totals[:, None]
+        log_kernel[~points.active] = 0.0
+        joint = np.logaddexp(old.log_joint + math.log(total), log_kernel.sum(axis=0))
+        totals = weights[:, None]
         mixed = np.logaddexp(old.log_marginals + np.log(totals), log_kernel) - np.log(totals + 1.0)
-        marginals = np.where(present[:, None] & self.candidates.active, mixed, old.log_marginals)
-        self._total += 1.0
-        self._totals = self._totals + present
-        self._bad_density = Density(joint - math.log(self._total), marginals)
+        marginals = np.where(present[:, None] & points.active, mixed, old.log_marginals)
+        self._weight = total + 1.0, weights + present
+        self._densities[1] = Density(joint - math.log(total + 1.0), marginals)
         if self._expected is not None and less is not None:
             self._expected = self._expected + less
-        self.scores = self._scores()
+        self.scores = self._with_expected(self._mean_ratio())
 
-    def _scores(self) -> NDArray[np.float64]:
-        ratio = self._mean_ratio()
+    def _with_expected(self, ratio: NDArray[np.float64]) -> NDArray[np.float64]:
         return ratio if self._expected is None else RATIO_WEIGHT * ratio + self._expected
 
     def _mean_ratio(self) -> NDArray[np.float64]:
-        good, bad = self._good_density, self._bad_density
+        good, bad = self._densities
         joint = good.log_joint - bad.log_joint
         marginal: NDArray[np.float64] = (good.log_marginals - bad.log_marginals).sum(axis=0)
         return self.joint_weight * joint + (1.0 - self.joint_weight) * marginal

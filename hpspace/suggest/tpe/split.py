@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,23 +29,54 @@ MAX_GOOD = 25
 WEIGHT_CAP = 5.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Split:
     """Positions of the good and the bad rows of a history.
+
+    What follows from the good rows is computed when it is asked for: who keeps it compares `key`.
 
     Parameters
     ----------
     good : int array, shape (g,)
         Rows of the good trials, best first.
-    bad : int array, shape (b,)
-        All other rows, in order of insertion.
-    weights : float64 array, shape (g,)
-        Weight of each good trial; their mean is 1.
+    others : bool array, shape (n,), or int
+        Which rows are good or bad; the number of rows when all are.
+    losses : float64 array
+        Losses that the weights follow from, see `_weights`; None when good trials count alike.
+    n_ok : int
+        How many of the ranked trials have a loss.
     """
 
     good: NDArray[np.intp]
-    bad: NDArray[np.intp]
-    weights: NDArray[np.float64]
+    others: NDArray[np.bool_] | int
+    losses: NDArray[np.float64] | None
+    n_ok: int
+
+    @property
+    def key(self) -> bytes:
+        """Equal for splits with the same good rows and weights of one history."""
+        losses = b"" if self.losses is None else self.losses.tobytes()
+        return b"%d %d " % (len(self.good), self.n_ok <= len(self.good)) + self.good.tobytes() + losses
+
+    @property
+    def n_bad(self) -> int:
+        """Number of bad rows."""
+        whole = self.others if isinstance(self.others, int) else int(np.count_nonzero(self.others))
+        return whole - len(self.good)
+
+    @cached_property
+    def bad(self) -> NDArray[np.intp]:
+        """All other rows, in order of insertion, shape (b,)."""
+        is_bad = np.ones(self.others, dtype=bool) if isinstance(self.others, int) else self.others.copy()
+        is_bad[self.good] = False
+        return np.flatnonzero(is_bad)
+
+    @cached_property
+    def weights(self) -> NDArray[np.float64]:
+        """Weight of each good trial, shape (g,); their mean is 1."""
+        if self.losses is None or len(self.good) < 2:
+            return np.ones(len(self.good))
+        return _weights(self.losses, len(self.good), self.n_ok)
 
 
 def tenth(finished: int) -> int:
@@ -99,35 +131,41 @@ def split(
     -------
     Split
     """
-    is_bad = np.ones(len(history), dtype=bool) if among is None else among.copy()
-    order = history.ranked if among is None else history.ranked[among[history.ranked]]
-    finished = int(np.count_nonzero(is_bad & (history.kind != PENDING)))
+    order, n_ok = history.ranked, len(history.order)
+    if among is None:
+        whole: NDArray[np.bool_] | int = len(history)
+        finished = len(history) - history.count(PENDING)
+    else:
+        whole, n_ok = among, int(np.count_nonzero(among[history.order]))
+        order = order[among[order]]
+        finished = int(np.count_nonzero(among & (history.kind != PENDING)))
     n_good = min(len(order), max(1, how_many(finished)))
-    good = order[:n_good]
-    is_bad[good] = False
-    weights = np.ones(n_good)
-    if weighted and n_good > 1:
-        weights = _weights(history.losses[order], n_good)
-    return Split(good, np.flatnonzero(is_bad), weights)
+    losses = None
+    if weighted:
+        beyond = (
+            n_good if n_good < n_ok or n_ok == len(order) else n_ok - 1
+        )  # a pruned trial is next: the worst loss
+        losses = history.losses[np.append(order[:n_good], order[min(beyond, len(order) - 1) :][:1])]
+    return Split(order[:n_good], whole, losses, n_ok if n_ok < len(order) else len(order) + 1)
 
 
-def _weights(losses: NDArray[np.float64], n_good: int) -> NDArray[np.float64]:
-    """Return the weights of the first `n_good` of ranked trials, from the losses of all, NaN for pruned ones.
+def _weights(losses: NDArray[np.float64], n_good: int, n_ok: int) -> NDArray[np.float64]:
+    """Return the weights of the good trials, from their losses, NaN for pruned ones, and one more.
 
-    A pruned trial's loss is not known but taken to be worse than any. So where one is the best bad trial, the threshold
-    lies beyond the worst loss by as much as losses are apart on average, and a good pruned trial halfway.
+    That is the best bad trial's or, where there is none or it is a pruned one, the worst of all. A pruned trial's loss
+    is not known but taken to be worse than any. So where one is the best bad trial, the threshold lies beyond the
+    worst loss by as much as losses are apart on average, and a good pruned trial halfway.
     """
-    n_ok = int(np.count_nonzero(losses == losses))
-    if n_good < n_ok or n_ok == len(losses):
-        return improvement_weights(losses[:n_good], float(losses[min(n_good, n_ok - 1)]))
+    good, last = losses[:n_good], float(losses[-1])
+    if n_good < n_ok:
+        return improvement_weights(good, last)
     if n_ok == 0:
         return np.ones(n_good)
-    worst = float(losses[n_ok - 1])
     with np.errstate(over="ignore", invalid="ignore"):
-        apart = (worst - float(losses[0])) / max(1, n_ok - 1)
+        apart = (last - float(losses[0])) / max(1, n_ok - 1)
     apart = apart if math.isfinite(apart) else 0.0
-    known = np.where(losses == losses, losses, worst + apart / 2)
-    return improvement_weights(known[:n_good], worst + apart)
+    known = np.where(good == good, good, last + apart / 2)
+    return improvement_weights(known, last + apart)
 
 
 def improvement_weights(losses: NDArray[np.float64], threshold: float) -> NDArray[np.float64]:

@@ -1,206 +1,273 @@
-"""How often every value occurs in a history, and tables of the kernels that smooth such counts.
+"""The trials of a history as the binned densities need them, followed as the history grows.
 
-What `background` needs of the past: `Tables` depend on a space and a bandwidth alone, a `Tally` counts the trials of
-a history in bins and follows it as it grows. Both are kept between calls, and both are pure functions of what they
-are kept for, since the values in a history's rows never change.
+What a trial contributes to a density does not change: where it is counted, and its kernel at the smallest bandwidth.
+So that is computed once, when the trial is first seen, and kept with the history. It is a pure function of the
+history's rows, which never change: what is summed over trials is rounded so that sums are exact, in whatever order
+trials came.
 
-Axes: D columns in the order of `Layout`, R reals, G grids, n trials, B bins, L values of a grid.
+Axes: D columns in the order of `Layout`, S smooth columns (see `tables`), n trials.
 """
 
 from __future__ import annotations
 
-import math
-from functools import cached_property
+from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpspace.dists.normal import ndtr
+from hpspace.dists.special import LOG_SQRT_2PI
 from hpspace.history import History
 from hpspace.space.compiled import CompiledSpace
+from hpspace.suggest.tpe.grids import ABSENT, BINS, FIRST_VALUE, SHARE_BITS, exact
 from hpspace.suggest.tpe.layout import Layout
+from hpspace.suggest.tpe.products import product
+from hpspace.suggest.tpe.tables import Codes, Matrix, Tables, tables_of
 
-Matrix = NDArray[np.float64]
-Codes = NDArray[np.intp]
-
-#: Bins of a continuous parameter.
-BINS = 128
-#: Bandwidths below this are not resolved by the bins.
-SMALLEST_BANDWIDTH = 3.5 / BINS
-#: A grid of more values than this has no table; its kernels are evaluated as in `Parzen`.
-MOST_VALUES = 256
-#: Bandwidths are rounded up to the smallest one times a power of this.
-_RATIO = math.sqrt(2.0)
-
-_LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
+#: So many trials are added at once, for the sake of memory.
+_AT_ONCE = 256
 
 
-def normal_tables(centres: Matrix, sigma: float | Matrix) -> tuple[Matrix, Matrix]:
-    """Return the normal mass on [0, 1] of kernels at centres (k,), and their log peak densities, shape (k,)."""
-    mass = ndtr((1.0 - centres) / sigma) - ndtr(-centres / sigma)
-    return mass, -np.log(sigma * mass) - _LOG_SQRT_2PI
-
-
-class Grids:
-    """The grid columns that are small enough for a table of values.
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """What some trials add up to.
 
     Parameters
     ----------
-    space : CompiledSpace
-        The space.
-    layout : Layout
-        Its layout.
+    held : float64 array, shape (D,)
+        Number of trials that have each parameter.
+    cells : float64 array, shape (cells,)
+        Sums of their kernels of the smallest bandwidth in each cell; of a choice how often each code occurs.
     """
 
-    def __init__(self, space: CompiledSpace, layout: Layout) -> None:
-        self.rows: list[int] = []
-        #: Rows of the layout whose grids are too large, infinite, or depend on other parameters.
-        self.others: list[int] = []
-        self.low: list[Matrix] = []
-        self.high: list[Matrix] = []
-        for row in range(layout.reals, layout.numeric):
-            dist = space.params[int(layout.order[row])].dist
-            if dist is not None and dist.size is not None and dist.size <= MOST_VALUES:
-                low, high = dist.unit_bins(dist.values())
-                self.rows.append(row)
-                self.low.append(low)
-                self.high.append(high)
-            else:
-                self.others.append(row)
-
-    @cached_property
-    def widest(self) -> int:
-        """The most values of any of the grids, at least 1."""
-        return max((len(low) for low in self.low), default=1)
-
-    def log_masses(self, g: int, sigma: float) -> Matrix:
-        """Return the log mass of each value under the kernel at each value of grid g, shape (L kernels, L values)."""
-        low, high = self.low[g], self.high[g]
-        centre, width = 0.5 * (low + high), np.maximum(sigma, 0.5 * (high - low))[:, None]
-        a, b = (low - centre[:, None]) / width, (high - centre[:, None]) / width
-        above = a + b > 0  # take the smaller tail
-        mass = ndtr(np.where(above, -a, b)) - ndtr(np.where(above, -b, a))
-        inside, _ = normal_tables(centre[:, None], width)
-        return np.asarray(np.log(np.maximum(mass / inside, 1e-300)))
-
-
-class Tables:
-    """What depends on the space and on a bandwidth only, made when first asked for.
-
-    Parameters
-    ----------
-    space, layout
-        The space and its layout.
-    min_bandwidth : float
-        Smallest bandwidth.
-    """
-
-    def __init__(self, space: CompiledSpace, layout: Layout, min_bandwidth: float) -> None:
-        self.min_bandwidth = min_bandwidth
-        self.grids = Grids(space, layout)
-        self._bins: dict[int, Matrix] = {}
-        self._masses: dict[tuple[int, int], Matrix] = {}
-
-    def level(self, counts: NDArray[np.float64]) -> Codes:
-        """Return the rounded bandwidth of columns with a number of trials: a power of `_RATIO`."""
-        sigma = np.clip(1.5 / np.maximum(counts, 1.0), self.min_bandwidth, 1.0)
-        return np.ceil(np.log(sigma / self.min_bandwidth) / math.log(_RATIO) - 1e-9).astype(np.intp)
-
-    def sigma(self, levels: Codes) -> Matrix:
-        """Return the bandwidths of levels."""
-        return np.asarray(self.min_bandwidth * _RATIO ** levels.astype(np.float64))
-
-    def bins(self, level: int) -> Matrix:
-        """Return the density at each bin's centre of the kernel at each bin's centre, shape (B kernels, B)."""
-        if level not in self._bins:
-            centres, sigma = (np.arange(BINS) + 0.5) / BINS, self.min_bandwidth * _RATIO**level
-            _, log_peak = normal_tables(centres, sigma)
-            z = (centres - centres[:, None]) / sigma
-            self._bins[level] = np.exp(log_peak[:, None] - 0.5 * z * z)
-        return self._bins[level]
-
-    def masses(self, g: int, level: int) -> Matrix:
-        """Return `Grids.log_masses` of grid g at a level, padded to the widest grid."""
-        if (g, level) not in self._masses:
-            table = np.full((self.grids.widest, self.grids.widest), -690.0)
-            masses = self.grids.log_masses(g, self.min_bandwidth * _RATIO**level)
-            table[: len(masses), : len(masses)] = masses
-            self._masses[g, level] = table
-        return self._masses[g, level]
+    held: Matrix
+    cells: Matrix
 
 
 class Tally:
-    """How often each bin, value and option occurs in a history, kept up with it.
+    """Counts and kernels of the trials of a history, kept up with it.
 
     Parameters
     ----------
-    layout : Layout
-        The space's layout.
     tables : Tables
         The space's tables.
 
     Attributes
     ----------
-    codes : int array, shape (rows, D)
-        Bin, position of the value, or option of every trial; -1 where inactive. A grid without a table has code 0.
-    counts : float64 array, shape (D, codes)
-        Number of trials with each code.
-    peaks : float64 array, shape (rows, R)
-        Log peak density of a kernel of the smallest bandwidth at every continuous coordinate; 0 where inactive.
+    n : int
+        Number of trials that are counted; the arrays have more room.
+    codes : int array, shape (room, D)
+        Centre (see `grids`) or option of every trial, `ABSENT` or the number of options where inactive; 0 for others.
+    held, cells : float64 arrays
+        Those of all trials, see `Counts`.
+    kernels : float64 array, shape (room, features)
+        Coefficients of each trial's log kernel at the smallest bandwidth, 0 where inactive. Of a choice, whether the
+        trial has each code.
+    mu : float64 array, shape (room, S)
+        Coordinates of the smooth columns; 0 where inactive.
+    lacking : float64 array, shape (room, D)
+        1 where a trial lacks a parameter.
+    complete : bool
+        Whether no trial lacks any.
     """
 
-    def __init__(self, layout: Layout, tables: Tables) -> None:
-        self.layout = layout
+    def __init__(self, tables: Tables) -> None:
+        columns = len(tables.layout.order)
+        self.layout = tables.layout
         self.tables = tables
         self.n = 0
-        widest = max(BINS, tables.grids.widest, layout.p.shape[1])
-        self.codes: Codes = np.empty((64, len(layout.order)), dtype=np.intp)
-        self.counts: Matrix = np.zeros((len(layout.order), widest))
-        self.peaks: Matrix = np.empty((64, layout.reals))
+        self.complete = True
+        self.codes: Codes = np.zeros((64, columns), dtype=np.intp)
+        self.held: Matrix = np.zeros(columns)
+        self.cells: Matrix = np.zeros(tables.cells)
+        self.kernels: Matrix = np.zeros((64, tables.features))
+        self.mu: Matrix = np.empty((64, len(tables.smooth)))
+        self.lacking: Matrix = np.zeros((64, columns))
 
     def follow(self, history: History) -> None:
         """Count the rows that the history has grown by."""
-        n = len(history)
-        if n == self.n:
+        start, n = self.n, len(history)
+        if n == start:
             return
-        while n > len(self.codes):
-            self.codes = np.concatenate([self.codes, np.empty_like(self.codes)])
-            self.peaks = np.concatenate([self.peaks, np.empty_like(self.peaks)])
-        x = history.coords[self.n : n].T[self.layout.order]
-        self.codes[self.n : n] = self.code(x).T
-        self._add(self.counts, x, self.codes[self.n : n].T, 1.0)
-        _, peaks = normal_tables(x[: self.layout.reals], self.tables.min_bandwidth)
-        self.peaks[self.n : n] = np.nan_to_num(peaks).T
+        self._reserve(n)
+        x = history.coords[start:n].take(self.layout.order, axis=1)
+        missing = np.isnan(x)
+        absent = missing if missing.any() else None
+        self.held += n - start
+        if absent is not None:
+            self.complete = False
+            self.lacking[start:n] = absent
+            self.held -= absent.sum(axis=0)
+            x[absent] = 0.0
+        self._note_codes(history, x, absent, start)
+        self._note_kernels(x, absent, start)
+        for first in range(start, n, _AT_ONCE):
+            self._add(self.cells, slice(first, min(first + _AT_ONCE, n)))
         self.n = n
 
-    def without(self, history: History, rows: Codes) -> Matrix:
-        """Return the counts of all trials but some, shape (D, codes)."""
-        counts = self.counts.copy()
-        self._add(counts, history.coords[rows].T[self.layout.order], self.codes[rows].T, -1.0)
-        return counts
+    def of(self, rows: Codes) -> Counts:
+        """Return what some trials alone add up to."""
+        cells = np.zeros(self.tables.cells)
+        self._add(cells, rows)
+        return Counts(len(rows) - self.lacking[rows].sum(axis=0), cells)
 
-    def _add(self, counts: Matrix, x: Matrix, codes: Codes, weight: float) -> None:
-        """Count trials (D, n); a continuous coordinate is shared out to the two nearest bins."""
+    def without(self, others: Counts) -> Counts:
+        """Return what is left of all trials when some are taken away."""
+        return Counts(self.held - others.held, self.cells - others.cells)
+
+    def _reserve(self, n: int) -> None:
+        room = len(self.codes)
+        while room < n:
+            room *= 2
+        if room > len(self.codes):
+            for name in ("codes", "kernels", "mu", "lacking"):
+                old = getattr(self, name)
+                grown = np.zeros((room, old.shape[1]), dtype=old.dtype)
+                grown[: len(old)] = old
+                setattr(self, name, grown)
+
+    # ---------------------------------------------------------------- what is known of a trial
+
+    def _note_codes(self, history: History, x: Matrix, absent: NDArray[np.bool_] | None, start: int) -> None:
+        """Find the centre or option of every value (n, D)."""
+        tables, m = self.tables, self.layout.numeric
+        codes = self.codes[start : start + len(x)]
+        codes[:, m:] = x[:, m:]
+        if absent is not None:
+            np.copyto(codes[:, m:], self.layout.n_options.astype(np.intp), where=absent[:, m:])
+        if not len(tables.tabled):
+            return
+        there = tables.edges.searchsorted(x.take(tables.tabled, axis=1) + tables.offsets.T, side="right")
+        centres = tables.value_there.take(there - 1)
+        for place, row in zip(tables.fine_ones.tolist(), tables.fine):
+            narrow = centres[:, place] == tables.sizes[place]
+            if absent is not None:
+                narrow &= ~absent[:, row]
+            for i in np.flatnonzero(narrow).tolist():
+                low, high = history.bins_of(np.array([start + i]))
+                width = float((high - low)[0, self.layout.order[row]])
+                centres[i, place] = tables.grids[row].centre(float(x[i, row]), width) - FIRST_VALUE
+        centres += FIRST_VALUE
+        if absent is not None:
+            np.copyto(centres, ABSENT, where=absent.take(tables.tabled, axis=1))
+        codes[:, tables.tabled] = centres
+
+    def _note_kernels(self, x: Matrix, absent: NDArray[np.bool_] | None, start: int) -> None:
+        """Write down the coefficients of the trials' kernels."""
+        tables, s, m = self.tables, len(self.tables.smooth), self.layout.numeric
+        rows = slice(start, start + len(x))
+        kernels = self.kernels[rows]
+        if s:
+            mu = self.mu[rows] = x[:, :s] if s == self.layout.reals else x[:, tables.smooth]
+            normal_kernels(mu, self.bandwidths(rows, tables.min_bandwidth), kernels[:, : 3 * s])
+            if absent is not None:
+                kernels[:, : 3 * s].reshape(len(x), 3, s)[:] *= ~absent[:, None, tables.smooth]
+        if len(tables.p):
+            codes = x[:, m:] if absent is None else np.where(absent[:, m:], -1.0, x[:, m:])
+            kernels[:, 3 * s : -1] = codes.take(tables.choice, axis=1) == tables.option.T
+
+    def bandwidths(self, rows: Codes | slice, sigma: float | Matrix) -> float | Matrix:
+        """Return the bandwidths of the smooth columns' kernels, given the columns' own (S,).
+
+        A kernel at a value of a large grid is at least as wide as half the value's bin.
+        """
+        tables, reals = self.tables, self.layout.reals
+        if not tables.fine:
+            return sigma
+        codes = self.codes[rows]
+        out = np.empty((len(codes), len(tables.smooth)))
+        out[:] = sigma
+        for place, row in enumerate(tables.fine, reals):
+            half = 0.5 * tables.grids[row].width[codes[:, row]]
+            half[codes[:, row] == ABSENT] = 0.0
+            np.maximum(out[:, place], half, out=out[:, place])
+        return out
+
+    # ---------------------------------------------------------------- what trials add up to
+
+    def _add(self, cells: Matrix, rows: Codes | slice) -> None:
+        """Add the kernels of some trials to cells; sums are exact, so that the order does not matter."""
+        tables, layout, r = self.tables, self.layout, self.layout.reals
+        if r:
+            smooth = cells[: BINS * r].reshape(r, BINS)
+            smooth += _spread_out(tables.bins(0), *self._shares(rows))
+        if len(tables.tabled):
+            self._add_grids(cells, rows)
+        if layout.numeric < len(layout.order):
+            first = len(tables.smooth) * 3
+            cells[tables.first_code : tables.nothing] += self.kernels[rows, first:-1].sum(axis=0)
+
+    def _shares(self, rows: Codes | slice) -> tuple[Codes, Matrix, Matrix]:
+        """Return the first of the two nearest bins of continuous coordinates, and the weights of both; (n, R) each."""
         r = self.layout.reals
-        column, trial = np.nonzero(codes[r:] >= 0)
-        np.add.at(counts, (column + r, codes[r:][column, trial]), weight)
-        column, trial = np.nonzero(codes[:r] >= 0)
-        left, share = nearest_bins(x[:r][column, trial])
-        np.add.at(counts, (column, left), weight * (1.0 - share))
-        np.add.at(counts, (column, left + 1), weight * share)
+        left, share = nearest_bins(self.mu[rows, :r])
+        share = exact(share, SHARE_BITS)
+        rest = 1.0 - share
+        if not self.complete:
+            here = 1.0 - self.lacking[rows, :r]
+            share *= here
+            rest *= here
+        return left, rest, share
 
-    def code(self, x: Matrix) -> Codes:
-        """Return the codes of coordinates (D, n) in the layout's order, NaN where inactive; shape (D, n)."""
-        absent = np.isnan(x)
-        filled = np.where(absent, 0.0, x)
-        codes = filled.astype(np.intp)  # right for choices
-        codes[: self.layout.numeric] = 0
-        grids = self.tables.grids
-        for row, low in zip(grids.rows, grids.low):
-            codes[row] = np.maximum(np.searchsorted(low, filled[row], side="right") - 1, 0)
-        codes[absent] = -1
-        return codes
+    def _add_grids(self, cells: Matrix, rows: Codes | slice) -> None:
+        tables = self.tables
+        codes = self.codes[rows].take(tables.tabled, axis=1)  # (n, G)
+        for table, place, count in tables.runs:
+            masses = table.level(tables.min_bandwidth).masses.take(codes[:, place : place + count], axis=0)
+            sums = masses.sum(axis=0) if len(masses) > 1 else masses[0]  # (count, L), or more columns
+            size = len(table)
+            first = tables.first_value[int(tables.tabled[place])]
+            cells[first : first + count * size] += sums[:, :size].ravel()
+            if not table.complete:
+                start = BINS * (self.layout.reals + tables.fine_ones.tolist().index(place))
+                cells[start : start + count * BINS] += sums[:, size:].ravel()
+
+    def wide_sums(self, rows: Codes, row: int, level: int) -> Matrix:
+        """Return the sums of the kernels of a continuous column's trials, of another bandwidth, shape (B,)."""
+        left, rest, share = self._shares(rows)
+        mine = slice(row, row + 1)
+        sums: Matrix = _spread_out(self.tables.bins(level), left[:, mine], rest[:, mine], share[:, mine])[0]
+        return sums
+
+
+def _spread_out(bins: Matrix, left: Codes, rest: Matrix, share: Matrix) -> Matrix:
+    """Return the sums of kernels (kernels, B), at bins and at the next ones, with weights; shape (R, B).
+
+    Parameters
+    ----------
+    bins : float64 array, shape (B, B)
+        Kernels at the bins' centres.
+    left : int array, shape (n, R)
+        The first bins.
+    rest, share : float64 arrays, shape (n, R)
+        Weights of the first bins, and of the next ones.
+    """
+    n, r = left.shape
+    if n == 1:
+        out: Matrix = bins.take(left[0], axis=0) * rest.T
+        out += bins.take(left[0] + 1, axis=0) * share.T
+        return out
+    counts = np.zeros((r, BINS))
+    column = np.arange(r)
+    np.add.at(counts, (column, left), rest)
+    np.add.at(counts, (column, left + 1), share)
+    return product(counts, bins)
+
+
+def normal_kernels(mu: Matrix, sigma: float | Matrix, out: Matrix) -> None:
+    """Write the coefficients of log normal kernels (n, S) into `out` (n, 3 S): of x^2, of x, and of 1."""
+    s = mu.shape[1]
+    steep = 1.0 / sigma
+    z = mu * steep
+    mass = ndtr(steep - z)
+    mass -= ndtr(-z)
+    out[:, :s] = -0.5 * steep * steep
+    np.multiply(z, steep, out=out[:, s : 2 * s])
+    z *= z
+    z *= -0.5
+    z -= np.log(mass)
+    np.subtract(z, np.log(sigma) + LOG_SQRT_2PI, out=out[:, 2 * s :])
 
 
 def nearest_bins(x: Matrix) -> tuple[Codes, Matrix]:
@@ -208,24 +275,21 @@ def nearest_bins(x: Matrix) -> tuple[Codes, Matrix]:
 
     Within half a bin of the ends of [0, 1] the outermost two centres are used: the share leaves [0, 1] there.
     """
-    place = x * BINS - 0.5
-    left = np.minimum(np.maximum(place, 0.0).astype(np.intp), BINS - 2)
-    return left, place - left
+    place = x * BINS
+    place -= 0.5
+    left = np.minimum(np.maximum(place, 0.0), BINS - 2.0).astype(np.intp)
+    place -= left
+    return left, place
 
 
 _TALLIES: WeakKeyDictionary[History, dict[float, Tally]] = WeakKeyDictionary()
-_TABLES: WeakKeyDictionary[CompiledSpace, dict[float, Tables]] = WeakKeyDictionary()
 
 
 def tally_of(space: CompiledSpace, layout: Layout, history: History, min_bandwidth: float) -> Tally:
     """Return the tally of a history, up to date."""
-    of_space = _TABLES.setdefault(space, {})
-    tables = of_space.get(min_bandwidth)
-    if tables is None:
-        tables = of_space[min_bandwidth] = Tables(space, layout, min_bandwidth)
     of_history = _TALLIES.setdefault(history, {})
     tally = of_history.get(min_bandwidth)
     if tally is None:
-        tally = of_history[min_bandwidth] = Tally(layout, tables)
+        tally = of_history[min_bandwidth] = Tally(tables_of(space, layout, min_bandwidth))
     tally.follow(history)
     return tally

@@ -1,0 +1,108 @@
+"""Points that may be proposed, in whichever form somebody needs them.
+
+A proposal draws a few dozen points and keeps one. What ranks them needs coordinates and which parameters are active;
+raw values are needed of the one that is kept. So each form is made when it is asked for: activity from the codes of
+choices alone where that is possible, raw values of single points, and everything of all points only for densities that
+need it.
+
+Called by `choose` and `score`. Axes: c points, D columns.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpspace.space.compiled import CompiledSpace
+from hpspace.suggest.tpe.layout import Layout, Points
+
+Matrix = NDArray[np.float64]
+
+_CHOICE = 2
+
+
+class Candidates:
+    """Some points of a space.
+
+    Parameters
+    ----------
+    space : CompiledSpace
+        The space.
+    layout : Layout
+        Its layout.
+    x : float64 array, shape (D, c)
+        Coordinates in the layout's order; of inactive parameters any.
+    values : float64 array, shape (c, D), optional
+        Raw values in the space's order, if they are known; NaN where inactive.
+    """
+
+    def __init__(self, space: CompiledSpace, layout: Layout, x: Matrix, values: Matrix | None = None) -> None:
+        self.space = space
+        self.layout = layout
+        self.x = x
+        self._values = values
+
+    @classmethod
+    def at(cls, space: CompiledSpace, layout: Layout, values: Matrix) -> Candidates:
+        """Return points given by their raw values (c, D)."""
+        x = space.encode(values).T[layout.order]
+        x[np.isnan(x)] = 0.0
+        return cls(space, layout, x, values)
+
+    def __len__(self) -> int:
+        return int(self.x.shape[1])
+
+    @cached_property
+    def coords(self) -> Matrix:
+        """Coordinates in the space's order, shape (c, D)."""
+        return self.x.take(self.layout.places, axis=0).T
+
+    @cached_property
+    def values(self) -> Matrix:
+        """Raw values of all points, shape (c, D); NaN where inactive."""
+        return self.space.mask(self.space.decode(self.coords)) if self._values is None else self._values
+
+    @cached_property
+    def active(self) -> NDArray[np.bool_] | None:
+        """Which parameters each point has, in the layout's order, shape (D, c); None if each has all."""
+        if self.space.unconditional and self._values is None:
+            return None
+        if self._values is None and self._coded:
+            assert self.space.paths is not None  # what `_coded` says
+            choices = self.x.take(self.layout.places.take(self.space.paths.columns), axis=0)
+            return self.space.paths.active(choices).take(self.layout.order, axis=0)
+        values = self.values.T[self.layout.order]
+        return np.asarray(values == values)
+
+    @property
+    def _coded(self) -> bool:
+        """Whether activity follows from the codes of choices."""
+        paths = self.space.paths
+        return paths is not None and bool((self.space.kinds[paths.columns] == _CHOICE).all())
+
+    @cached_property
+    def points(self) -> Points:
+        """The points as Parzen densities need them."""
+        values = self.values
+        coords = np.where(values == values, self.coords, np.nan)
+        return Points.of(self.layout, coords, self.space.bins(values))
+
+    def takes(self, column: int, code: float) -> NDArray[np.bool_]:
+        """Return which points have a code in a column of the space, shape (c,)."""
+        place = int(self.layout.places[column])
+        taken: NDArray[np.bool_] = self.x[place] == code
+        return taken if self.active is None else taken & self.active[place]
+
+    def rows(self, chosen: NDArray[np.intp]) -> Matrix:
+        """Return the raw values of some points, shape (m, D); NaN where inactive."""
+        if self._values is not None:
+            return self._values[chosen]
+        coords = self.x[:, chosen].take(self.layout.places, axis=0).T
+        if self.active is None:
+            return self.space.decode(coords)
+        active = self.active[:, chosen].take(self.layout.places, axis=0)
+        rows = self.space.columns.decode(coords, needed=np.asarray(active.any(axis=1)))
+        rows[~active.T] = np.nan
+        return rows

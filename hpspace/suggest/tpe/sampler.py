@@ -1,0 +1,145 @@
+"""Draws from a Parzen density: a trial for every point, then every parameter from that trial's kernel.
+
+Where the trial lacks a parameter, another trial that has it is drawn for that parameter. Everything is by inversion:
+uniform numbers are looked up among cumulated weights and turned into normal quantiles, all points and parameters at
+once. The arrays that this needs depend on the density alone and are kept with it.
+
+Axes: D columns in the order of `Layout`, n slots (the trials, then the prior), c points.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from hpspace.dists.normal import ndtri
+from hpspace.suggest.tpe.layout import Layout
+
+Matrix = NDArray[np.float64]
+
+#: Distance of the stretches into which one sorted array holds the cumulated shares of several columns, each in [0, 1].
+_APART = 2.0
+
+
+class Sampler:
+    """The inverse of a mixture's distribution function.
+
+    Parameters
+    ----------
+    layout : Layout
+        The columns.
+    x : float64 array, shape (D, n - 1)
+        The trials' coordinates and codes.
+    held : float64 array, shape (D, n - 1)
+        Weight of each trial for each column, 0 where it lacks it.
+    weights : float64 array, shape (n - 1,)
+        Weights of the trials.
+    prior_weight : float
+        Weight of the prior.
+    sigma, below, mass : float64 arrays, shape (numeric, n - 1)
+        Bandwidths, and the kernels' normal masses below 0 and in [0, 1].
+    spread : float64 array, shape (choices,)
+        As in `Parzen`.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        x: Matrix,
+        held: Matrix,
+        weights: Matrix,
+        prior_weight: float,
+        sigma: Matrix,
+        below: Matrix,
+        mass: Matrix,
+        spread: Matrix,
+    ) -> None:
+        columns, n = len(x), x.shape[1] + 1
+        self._m = layout.numeric
+        self._ends = np.append(np.cumsum(weights), np.inf)
+        self._total = float(weights.sum()) + prior_weight
+        self._slots = n * np.arange(columns)[:, None]  # of column d, its first one among all
+        self._kernels = self._stacked(x, sigma, below, mass, spread)
+        self._has = np.ones((columns, n), dtype=bool)
+        self._has[:, :-1] = held > 0
+        self._complete = bool(self._has.all())
+        own = np.empty((columns, n))
+        np.cumsum(held, axis=1, out=own[:, :-1])
+        own[:, :-1] /= (held.sum(axis=1) + prior_weight)[:, None]
+        self._column_ends = _apart(own)
+        ends = np.cumsum(layout.p, axis=1)
+        ends /= ends[:, -1:]
+        ends[ends == 1.0] = 1.5  # from the last possible option on
+        self._options = layout.p.shape[1] * np.arange(len(ends))[:, None]
+        self._code_ends = _apart(ends)
+
+    def _stacked(self, x: Matrix, sigma: Matrix, below: Matrix, mass: Matrix, spread: Matrix) -> Matrix:
+        """Return what is drawn from, shape (4, D n): offset and factor of a uniform number, centre, bandwidth.
+
+        For numbers these make it a normal probability, for codes negative if the trial's own is kept, and else uniform
+        again. A negative bandwidth marks the prior.
+        """
+        out = np.zeros((4, len(x), x.shape[1] + 1))
+        offset, factor, centre, width = out
+        factor[:, -1], width[:, -1] = 1.0, -1.0
+        offset[: self._m, :-1], factor[: self._m, :-1] = below, mass
+        factor[self._m :, :-1] = (1.0 + 1.0 / np.maximum(spread, 1e-300))[:, None]
+        offset[self._m :, :-1] = 1.0 - factor[self._m :, :-1]
+        centre[:, :-1] = x
+        width[: self._m, :-1] = sigma
+        return out.reshape(4, -1)
+
+    def draw(self, rng: Generator, size: int) -> Matrix:
+        """Draw points from the joint density.
+
+        Parameters
+        ----------
+        rng : Generator
+            Source of randomness.
+        size : int
+            Number of points.
+
+        Returns
+        -------
+        float64 array, shape (D, size)
+            Coordinates of every column; the activity of the drawn codes is not applied, and a grid's coordinate may
+            lie anywhere in its value's bin.
+        """
+        columns, m = len(self._slots), self._m
+        uniform = rng.random((1 + columns if self._complete else 1 + 2 * columns, size))
+        slots = self._slots + self._ends.searchsorted(uniform[0] * self._total, side="right")
+        if not self._complete:
+            spots = uniform[1 + columns :]
+            spots += _APART * np.arange(columns)[:, None]
+            others = self._column_ends.searchsorted(spots, side="right")
+            slots = np.where(self._has.take(slots), slots, others)
+        offset, factor, centre, width = self._kernels.take(slots, axis=1)
+        uniform = uniform[1 : 1 + columns]
+        factor *= uniform
+        factor += offset
+        out = np.empty((columns, size))
+        if m:
+            numbers = ndtri(factor[:m], out=out[:m])
+            numbers *= width[:m]
+            numbers += centre[:m]
+            np.minimum(np.maximum(numbers, 0.0, out=numbers), 1.0, out=numbers)
+            np.copyto(numbers, uniform[:m], where=width[:m] < 0.0)
+        if m < columns:
+            self._draw_codes(factor[m:], centre[m:], out[m:])
+        return out
+
+    def _draw_codes(self, share: Matrix, own: Matrix, out: Matrix) -> None:
+        """Write codes (choices, c): the trial's own where `share` is negative, else the declared quantile of it."""
+        np.copyto(out, own)
+        spots = np.maximum(share, 0.0)
+        spots += _APART * np.arange(len(out))[:, None]
+        declared = self._code_ends.searchsorted(spots, side="right") - self._options
+        np.copyto(out, declared, where=share >= 0.0)
+
+
+def _apart(ends: Matrix) -> Matrix:
+    """Return rows of cumulated shares (d, k) as one ascending array; the last of each row is never exceeded."""
+    ends[:, -1] = 1.5
+    out: Matrix = (ends + _APART * np.arange(len(ends))[:, None]).ravel()
+    return out

@@ -1,0 +1,111 @@
+"""Points as the binned densities see them: which cells they are looked up in, and their features.
+
+Both are described in `tables`. What a point has of each column is found once and serves every density.
+
+Axes: D columns in the order of `Layout`, S smooth columns, G tabled grids, C choices, c points.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpspace.suggest.tpe.tables import Codes, Matrix, Tables
+from hpspace.suggest.tpe.tally import nearest_bins
+
+
+class Sight:
+    """Some points.
+
+    Parameters
+    ----------
+    tables : Tables
+        The space's tables.
+    x : float64 array, shape (D, c)
+        Coordinates; of a grid's value anything in its bin, of inactive parameters any valid number.
+    active : bool array, shape (D, c), optional
+        Which parameters each point has; None for all.
+
+    Attributes
+    ----------
+    features : float64 array, shape (features, c)
+        What log kernels are linear in.
+    log_prior : float64 array, shape (c,)
+        Log declared density, in which a narrow value's density stands for its mass.
+    values : int array, shape (G, c)
+        Tabled value of each tabled column; the number of values where a point has none of them.
+    """
+
+    def __init__(self, tables: Tables, x: Matrix, active: NDArray[np.bool_] | None) -> None:
+        layout, s, g = tables.layout, len(tables.smooth), len(tables.tabled)
+        self.tables = tables
+        self.n = x.shape[1]
+        self.features: Matrix = np.zeros((tables.features, self.n))
+        self.features[-1] = 1.0
+        #: Cells of the smooth columns, the tabled ones and the choices, in this order.
+        self._cells: Codes = np.empty((len(tables.places), self.n), dtype=np.intp)
+        absent = None if active is None else ~active.take(tables.places, axis=0)
+        self.values: Codes = self._see_grids(x, absent) if g else np.empty((0, self.n), dtype=np.intp)
+        if s:
+            self._see_smooth(x, absent)
+        if layout.numeric < len(x):
+            self._see_choices(x[layout.numeric :], None if absent is None else absent[s + g :])
+        if absent is not None:
+            np.copyto(self._cells, tables.nothing, where=absent)
+        self.log_prior: Matrix = tables.log_prior.take(self._cells).sum(axis=0)
+
+    # ---------------------------------------------------------------- finding cells and features
+
+    def _see_grids(self, x: Matrix, absent: NDArray[np.bool_] | None) -> Codes:
+        tables, s, g = self.tables, len(self.tables.smooth), len(self.tables.tabled)
+        there = tables.edges.searchsorted(x.take(tables.tabled, axis=0) + tables.offsets, side="right")
+        there -= 1
+        self._cells[s : s + g] = tables.cell_there.take(there)
+        values = tables.value_there.take(there)
+        if absent is not None:
+            np.copyto(values, tables.sizes, where=absent[s : s + g])
+        return values
+
+    def _see_smooth(self, x: Matrix, absent: NDArray[np.bool_] | None) -> None:
+        tables, reals, s = self.tables, self.tables.layout.reals, len(self.tables.smooth)
+        smooth = x[:reals] if s == reals else x.take(tables.smooth, axis=0)
+        left, self._share = nearest_bins(smooth)
+        cells = np.add(left, tables.first_bins, out=self._cells[:s])
+        squares, linear, on = (self.features[i * s : (i + 1) * s] for i in range(3))
+        if absent is None:
+            on[:] = 1.0
+        else:
+            np.logical_not(absent[:s], out=on)
+        if s > reals:  # of a large grid only the values that are not tabled
+            on[reals:] *= self.values.take(tables.fine_ones, axis=0) == tables.sizes[tables.fine_ones]
+            np.copyto(cells[reals:], tables.nothing, where=on[reals:] == 0.0)
+        np.multiply(smooth, on, out=linear)
+        np.multiply(linear, smooth, out=squares)
+
+    def _see_choices(self, codes: Matrix, absent: NDArray[np.bool_] | None) -> None:
+        tables, first = self.tables, 3 * len(self.tables.smooth)
+        if absent is not None:
+            codes = np.where(absent, -1.0, codes)
+        self._cells[-len(codes) :] = codes + tables.code_cells
+        np.equal(codes.take(tables.choice, axis=0), tables.option, out=self.features[first:-1])
+
+    # ---------------------------------------------------------------- looking up
+
+    def look_up(self, cells: Matrix) -> Matrix:
+        """Return log marginal densities, given those of the cells (b, cells); shape (b, S + G + C, c).
+
+        A column that is both smooth and tabled has two rows, of which one is 0.
+        """
+        s = len(self.tables.smooth)
+        found = cells.take(self._cells, axis=1)
+        if s:
+            above = cells.take(self._cells[:s] + 1, axis=1)
+            above -= found[:, :s]
+            above *= self._share
+            found[:, :s] += above
+        return np.log(found, out=found)
+
+    def of_codes(self, numbers: Matrix) -> Matrix:
+        """Return the numbers (K + 2,) of the points' codes, shape (C, c); of a choice that a point lacks the last."""
+        choices = self._cells[-len(self.tables.first_option) :]
+        return numbers.take(choices - self.tables.first_code)
