@@ -99,7 +99,7 @@ class Worker:
     ) -> None:
         self.settings = settings or Settings()
         self.limits = limits or Limits()
-        self.stop = stop or Stop()
+        self.stop = Stop() if stop is None else stop  # one that says nothing yet is false
         self.done = Done()
         self._store = store
         self._keeper = Keeper(

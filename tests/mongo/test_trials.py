@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import threading
 from collections.abc import Callable, Iterator
@@ -12,7 +13,9 @@ from hpspace import fmin, hp
 from hpspace.exceptions import DomainSwapError, StoreError
 from hpspace.mongoexp import MongoJobs, MongoTrials, OperationFailure
 from hpspace.run.mongod import Server
-from hpspace.trials.document import JOB_STATE_DONE, JOB_STATE_RUNNING, new_document, spec_from_misc
+from hpspace.run.orders import Settings, Stop
+from hpspace.run.worker import Worker
+from hpspace.trials.document import JOB_STATE_DONE, JOB_STATE_RUNNING, new_document
 from hpspace.trials.mongo.store import MongoStore, open_store
 from hpspace.trials.mongo.url import parse
 
@@ -34,37 +37,25 @@ def added(trials: MongoTrials, n: int = 1) -> list[int]:
     return [doc["tid"] for doc in docs]
 
 
-class Worker(threading.Thread):
-    """Evaluates what comes, until told to stop: the least that a worker has to do."""
-
-    def __init__(self, url: str, exp_key: str = "e") -> None:
-        super().__init__()
-        self.store, self.exp_key, self.stopped = open_store(url), exp_key, False
-
-    def run(self) -> None:
-        while not self.stopped:
-            claim = self.store.reserve("worker:1", self.exp_key, lease=5.0)
-            if claim is None:
-                self.store.wait(0.1)
-                continue
-            _, blob, _ = self.store.domain(self.exp_key)
-            domain = pickle.loads(blob or b"")
-            self.store.finish(claim, JOB_STATE_DONE, domain.evaluate(spec_from_misc(claim.doc["misc"]), None))
-        self.store.close()
-
-    def __enter__(self) -> Worker:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stopped = True
-        self.join()
+@contextlib.contextmanager
+def working(url: str) -> Iterator[None]:
+    """Let a worker evaluate in a thread."""
+    store, stop = open_store(url), Stop()
+    worker = Worker(store, Settings(exp_key="e", subprocess=False, owner="worker:1"), stop=stop)
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.ask()
+        thread.join()
+        store.close()
 
 
 def test_a_search_is_evaluated_elsewhere(mongo_url: str) -> None:
     """The objective, a function of this very test, arrives by value; the search sees what became of it."""
     shift = 0.5
-    with Worker(mongo_url):
+    with working(mongo_url):
         trials = MongoTrials(mongo_url, exp_key="e")
         best = fmin(
             lambda x: (x - shift) ** 2,
@@ -88,6 +79,22 @@ def test_another_objective_in_the_same_experiment_is_refused(
     trials.store.publish_domain("e", "another", b"objective")
     with pytest.raises(DomainSwapError, match="exp_key='e'"):
         fmin(lambda x: x, hp.uniform("x", 0, 1), max_evals=1, trials=trials, show_progressbar=False)
+
+
+def test_the_objective_is_fetched_once_by_a_worker(
+    trials: MongoTrials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have 40 MB, and is asked for before every trial."""
+    store = trials.store
+    assert isinstance(store, MongoStore)
+    store.publish_domain("e", "sha", b"objective")
+    assert store.domain("e") == ("sha", b"objective", None)
+    monkeypatch.setattr(store._blobs, "read", None)
+    assert store.domain("e") == ("sha", b"objective", None)
+    monkeypatch.undo()
+    store.publish_domain("e", "sha", ttl=0.0)
+    store.publish_domain("e", "other", b"another")
+    assert store.domain("e") == ("other", b"another", None)
 
 
 def test_the_experiment_may_stand_in_the_address(standalone_url: str) -> None:

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from pymongo.collection import Collection
 
 
+#: Objectives whose bytes are kept in memory.
+OBJECTIVES = 4
+
+
 class MongoShelf:
     """Blobs, meta, objectives and presence.
 
@@ -39,6 +43,7 @@ class MongoShelf:
     def __init__(self, link: Link) -> None:
         self._link = link
         self._blobs = Blobs(link)
+        self._objectives: dict[ObjectId, bytes] = {}  # those read last
 
     @property
     def _drivers(self) -> Collection[Document]:
@@ -158,8 +163,16 @@ class MongoShelf:
         if found is None:
             raise KeyError(f"no objective of exp_key={exp_key!r} was published")
         domain = found["domain"]
-        blob = None if domain["file"] is None else self._blobs.read(domain["file"])
-        return domain["sha"], blob, domain["signature"]
+        return domain["sha"], self._bytes_of(domain["file"]), domain["signature"]
+
+    def _bytes_of(self, file: ObjectId | None) -> bytes | None:
+        """Return the bytes of an objective; workers ask for the same ones before every trial, and have them once."""
+        if file is None:
+            return None
+        if file not in self._objectives:
+            kept = list(self._objectives.items())[-(OBJECTIVES - 1) :]
+            self._objectives = {**dict(kept), file: self._blobs.read(file)}
+        return self._objectives[file]
 
     # -- presence ------------------------------------------------------------------------------------------
 
