@@ -227,7 +227,10 @@ class CompiledSpace:
             n points. The first k of n points are those that k alone would give.
         """
         uniform = np.random.default_rng(rng).random((n, len(self)))
-        return self.batch(self.columns.decode(self.columns.prior_coords(uniform)))
+        values = self.columns.draw(uniform)
+        if not self.unconditional:
+            values[~self.activity(values)] = np.nan
+        return Batch(self, values)
 
     @cached_property
     def has_density(self) -> bool:
