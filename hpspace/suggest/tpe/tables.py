@@ -90,6 +90,8 @@ class Tables:
         Where the tabled columns' stretches begin, see `_cut_grids`; column g is moved by ``offsets[g, 0]``.
     value_there, cell_there : int arrays
         The tabled value of each stretch, the number of values if it has none, and its cell.
+    half_there : float64 array
+        Half the width of each stretch's value; 0 if it is not tabled.
     sizes : int array, shape (G, 1)
         Numbers of tabled values.
     narrowest : int array
@@ -174,6 +176,8 @@ class Tables:
             edges.append(APART * i + starts)
             values.append(what)
             cells.append(np.where(what < len(grid), self.first_value[row] + what, self.nothing))
+        halves = [np.append(0.5 * grid.widths, 0.0)[what] for grid, what in zip(self.grids.values(), values)]
+        self.half_there = np.concatenate(halves) if edges else np.empty(0)
         self.edges = np.concatenate(edges) if edges else np.empty(0)
         self.value_there = np.concatenate(values) if edges else np.empty(0, dtype=np.intp)
         self.cell_there = np.concatenate(cells) if edges else np.empty(0, dtype=np.intp)

@@ -66,6 +66,8 @@ class Tally:
         trial has each code.
     mu : float64 array, shape (room, S)
         Coordinates of the smooth columns; 0 where inactive.
+    half : float64 array, shape (room, fine columns)
+        Half the width of the bin of each value of a large grid, 0 where it is narrow.
     lacking : float64 array, shape (room, D)
         1 where a trial lacks a parameter.
     complete : bool
@@ -83,6 +85,7 @@ class Tally:
         self.cells: Matrix = np.zeros(tables.cells)
         self.kernels: Matrix = np.zeros((64, tables.features))
         self.mu: Matrix = np.empty((64, len(tables.smooth)))
+        self.half: Matrix = np.zeros((64, len(tables.fine)))
         self.lacking: Matrix = np.zeros((64, columns))
 
     def follow(self, history: History) -> None:
@@ -121,7 +124,7 @@ class Tally:
         while room < n:
             room *= 2
         if room > len(self.codes):
-            for name in ("codes", "kernels", "mu", "lacking"):
+            for name in ("codes", "kernels", "mu", "half", "lacking"):
                 old = getattr(self, name)
                 grown = np.zeros((room, old.shape[1]), dtype=old.dtype)
                 grown[: len(old)] = old
@@ -139,7 +142,10 @@ class Tally:
         if not len(tables.tabled):
             return
         there = tables.edges.searchsorted(x.take(tables.tabled, axis=1) + tables.offsets.T, side="right")
-        centres = tables.value_there.take(there - 1)
+        there -= 1
+        centres = tables.value_there.take(there)
+        if tables.fine:
+            self.half[start : start + len(x)] = tables.half_there.take(there.take(tables.fine_ones, axis=1))
         for place, row in zip(tables.fine_ones.tolist(), tables.fine):
             narrow = centres[:, place] == tables.sizes[place]
             if absent is not None:
@@ -172,16 +178,13 @@ class Tally:
 
         A kernel at a value of a large grid is at least as wide as half the value's bin.
         """
-        tables, reals = self.tables, self.layout.reals
-        if not tables.fine:
+        if not self.tables.fine:
             return sigma
-        codes = self.codes[rows]
-        out = np.empty((len(codes), len(tables.smooth)))
+        half = self.half[rows]
+        out = np.empty((len(half), len(self.tables.smooth)))
         out[:] = sigma
-        for place, row in enumerate(tables.fine, reals):
-            half = 0.5 * tables.grids[row].width[codes[:, row]]
-            half[codes[:, row] == ABSENT] = 0.0
-            np.maximum(out[:, place], half, out=out[:, place])
+        fine = out[:, self.layout.reals :]
+        np.maximum(fine, half, out=fine)
         return out
 
     # ---------------------------------------------------------------- what trials add up to
@@ -214,6 +217,8 @@ class Tally:
         tables = self.tables
         codes = self.codes[rows].take(tables.tabled, axis=1)  # (n, G)
         for table, place, count in tables.runs:
+            if len(codes) == count == 1 and codes[0, place] == ABSENT:
+                continue
             masses = table.level(tables.min_bandwidth).masses.take(codes[:, place : place + count], axis=0)
             sums = masses.sum(axis=0) if len(masses) > 1 else masses[0]  # (count, L), or more columns
             size = len(table)
