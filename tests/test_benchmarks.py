@@ -55,6 +55,20 @@ def test_each_script_says_what_it_measures() -> None:
 
 
 @pytest.mark.slow
+def test_the_benchmark_of_stores_prints_both_tables() -> None:
+    """A rate for each way of evaluating, and how soon a worker starts; MongoDB is there as in the other tests."""
+    page = output_of("stores.py")
+    for start in (
+        "hpspace SQLite, processes",
+        "hpspace SQLite, workers",
+        "hpspace MongoDB, workers",
+        "SQLite |",
+        "MongoDB |",
+    ):
+        assert f"\n| {start}" in page
+
+
+@pytest.mark.slow
 def test_multifidelity_prints_a_row_for_each_search() -> None:
     """Two figures for each family: what it took, and what is left."""
     page = output_of("multifidelity.py").splitlines()

@@ -38,12 +38,14 @@ class Elsewhere:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._presence = Presence(run.trials)
+        self._shared = bool(getattr(run.trials, "shared", False))  # then a look costs what has changed
+        self._n_known = 0  # of the first so many documents of shared trials, all were announced
         self._known: set[Any] = set()  # ids of the trials whose end was announced, or came before this run
         self._heard: dict[Any, int] = {}  # id to the number of reports that were announced
         self._asked_before: Any = (
             None  # mark of the last `ctrl.stop()` of a worker's objective before this run
         )
-        if not getattr(run.trials, "shared", False):  # a store is told by `adopt`
+        if not self._shared:  # a store is told by `adopt`
             self._publish_domain()
 
     def open(self) -> None:
@@ -73,8 +75,8 @@ class Elsewhere:
 
     def look(self) -> None:
         """Announce what has happened since the last look."""
-        self._run.trials.refresh()
-        for trial in self._documents():
+        turn.look(self._run.trials) if self._shared else self._run.trials.refresh()
+        for trial in self._unannounced():
             if trial["tid"] in self._known:
                 continue
             self._announce_reports(trial)
@@ -117,8 +119,23 @@ class Elsewhere:
         docs = trials.documents() if hasattr(trials, "documents") else trials._dynamic_trials
         return docs
 
+    def _unannounced(self) -> list[dict[str, Any]]:
+        """Return the documents without the first ones, if those are all known: in a store they keep their places."""
+        docs = self._documents()
+        if not self._shared:
+            return docs
+        if self._n_known > len(docs):
+            self._n_known = 0
+        while self._n_known < len(docs) and docs[self._n_known]["tid"] in self._known:
+            self._n_known += 1
+        return docs[self._n_known :]
+
     def _count(self, states: Any) -> int:
-        return int(self._run.trials.count_by_state_unsynced(states))
+        """Count trials; those of a store as of the last look."""
+        if not self._shared:
+            return int(self._run.trials.count_by_state_unsynced(states))
+        wanted = states if isinstance(states, list) else [states]
+        return sum(doc["state"] in wanted for doc in self._run.trials.unsettled())
 
     def _publish_domain(self) -> None:
         """Store the pickled domain with the trials, where workers find it."""

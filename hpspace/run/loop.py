@@ -282,7 +282,7 @@ trials_save_file, max_new_evals, trial_timeout
             self._heed_callbacks()
 
     def _refresh(self) -> None:
-        self.trials.refresh() if self.asynchronous else turn.look(self.trials)
+        self.trials.refresh() if self.asynchronous and not self._shared else turn.look(self.trials)
 
     # ---------------------------------------------------------------- evaluating
 

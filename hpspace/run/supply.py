@@ -140,7 +140,8 @@ class Demand:
         return self._total - (states.total() - states[JOB_STATE_CANCEL] - self._failed_before)
 
     def _states(self) -> Counter[int]:
-        return Counter(doc["state"] for doc in self._trials.documents())
+        counts: Counter[int] = self._trials.states()
+        return counts
 
     def surplus(self) -> set[Any]:
         """Return ids of the run's latest trials, as many as are too many since other drivers have added some meanwhile.

@@ -290,7 +290,7 @@ class ReadTrials:
         TypeError
             `arg` is neither a state nor states.
         """
-        states = _states(arg)
+        states = checked_states(arg)
         return sum(doc["state"] in states for doc in (self.trials if trials is None else trials))
 
     def count_by_state_unsynced(self, arg: int | Iterable[int]) -> int:
@@ -324,7 +324,7 @@ class ReadTrials:
         return show.html_table(self)
 
 
-def _states(arg: int | Iterable[int]) -> set[int]:
+def checked_states(arg: int | Iterable[int]) -> set[int]:
     """Read a state or states; refuse what is neither."""
     try:
         states = {operator.index(arg)} if hasattr(arg, "__index__") else set(arg)  # type: ignore[arg-type]

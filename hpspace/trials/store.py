@@ -12,7 +12,7 @@ and every method goes through the overridable ones (`refresh`, `_insert_trial_do
 
 from __future__ import annotations
 
-import itertools
+from collections import Counter
 from collections.abc import Iterable, MutableMapping, Sequence
 from typing import Any, TypeVar
 
@@ -20,12 +20,12 @@ from hpspace.exceptions import InvalidTrial
 from hpspace.history import History
 from hpspace.space.compiled import CompiledSpace
 from hpspace.trials.attachments import TrialAttachments, attachment_name
-from hpspace.trials.changes import FINAL
 from hpspace.trials.codec import Mirror
 from hpspace.trials.document import JOB_VALID_STATES, trial_document, validate
 from hpspace.trials.fidelity import ancestors_of
 from hpspace.trials.moves import MovingTrials
 from hpspace.trials.reading import ReadTrials
+from hpspace.trials.settled import Settled
 from hpspace.trials.sonify import sonify_in_place
 from hpspace.trials.tids import TidIndex
 
@@ -58,8 +58,7 @@ class StoredTrials(MovingTrials, ReadTrials):
     attachments: MutableMapping[str, Any]
     _mirrors: list[tuple[Mirror, list[dict[str, Any]]]]
     _tid_index: TidIndex
-    _settled: list[dict[str, Any]]
-    _n_settled: int
+    _settled: Settled
     _turns: int
     _in_hand: set[Any]
 
@@ -86,8 +85,7 @@ class StoredTrials(MovingTrials, ReadTrials):
         return {
             "_mirrors": [],
             "_tid_index": TidIndex(),
-            "_settled": [],  # the visible ones of the first `_n_settled` documents, all of them finished
-            "_n_settled": 0,
+            "_settled": Settled(),
             "_turns": 0,  # since the last full refresh
             "_curves": None,  # learning curves, see `curves.book_of`
             "_in_hand": set(),  # ids of the trials that are being evaluated in this process
@@ -110,7 +108,7 @@ class StoredTrials(MovingTrials, ReadTrials):
 
         Documents that are failed, cancelled or of another experiment are hidden.
         """
-        self._settled, self._n_settled, self._turns = [], 0, 0
+        self._settled, self._turns = Settled(), 0
         self._show(recent=False)
 
     def refresh_recent(self) -> None:
@@ -135,6 +133,22 @@ class StoredTrials(MovingTrials, ReadTrials):
             start = 0
         return self._dynamic_trials[start:]
 
+    def states(self) -> Counter[int]:
+        """Count the documents by state, at a cost that depends on how many may be unfinished.
+
+        Returns
+        -------
+        Counter
+            State to number of documents, as of now; edits of finished ones count from the next `refresh` on.
+        """
+        if self._refreshes_itself() or self._shows_a_part() or self._n_settled > len(self._dynamic_trials):
+            return Counter(doc["state"] for doc in self.documents())
+        return self._settled.states + Counter(doc["state"] for doc in self._dynamic_trials[self._n_settled :])
+
+    @property
+    def _n_settled(self) -> int:
+        return self._settled.n
+
     def _refreshes_itself(self) -> bool:
         """Whether a subclass has its own idea of refreshing, and perhaps another store."""
         return type(self).refresh is not StoredTrials.refresh
@@ -145,19 +159,11 @@ class StoredTrials(MovingTrials, ReadTrials):
 
     def _show(self, recent: bool) -> None:
         """Make the visible list and follow it with the histories."""
-        rest = self._settle()
-        self._trials = [*self._settled, *(doc for doc in rest if doc["state"] in JOB_VALID_STATES)]
+        rest = self._settled.follow(self._stored())
+        self._trials = [*self._settled.visible, *(doc for doc in rest if doc["state"] in JOB_VALID_STATES)]
         self._ids.update(self._tid_index.follow(self._dynamic_trials))
         for mirror, _ in self._mirrors:
             self._sync(mirror, recent)
-
-    def _settle(self) -> list[dict[str, Any]]:
-        """Let the settled documents reach up to the first unfinished one; return those from there on."""
-        rest = self._stored()[self._n_settled :]
-        finished = list(itertools.takewhile(lambda doc: doc["state"] in FINAL, rest))
-        self._settled.extend(doc for doc in finished if doc["state"] in JOB_VALID_STATES)
-        self._n_settled += len(finished)
-        return rest[len(finished) :]
 
     def view(self: S, exp_key: str | None = None, refresh: bool = True) -> S:
         """Return trials that share this store and show one experiment of it.

@@ -59,6 +59,27 @@ def test_the_same_search_as_in_memory(store, how):
     assert {doc["closed_by"] is None for doc in trials} == {False}
 
 
+class Watched(dict):
+    """A document that counts how often its state is read."""
+
+    reads = 0
+
+    def __getitem__(self, key):
+        Watched.reads += key == "state"
+        return super().__getitem__(key)
+
+
+def test_a_turn_does_not_look_at_settled_documents(store):
+    """The cost of a search stays flat however many trials its store holds."""
+    trials = SharedTrials(store, "e")
+    search(trials, max_evals=300)
+    trials._dynamic_trials[:] = map(Watched, trials._dynamic_trials)
+    trials.refresh()
+    Watched.reads = 0
+    search(trials, max_evals=330)
+    assert Watched.reads < 300 * 20  # a dozen full looks before and after; two a turn would be 18,000
+
+
 def test_a_trial_that_another_driver_has_taken_is_passed_over(store):
     """Between a look at the queue and the claim: the run goes on with the next."""
     mine, other = SharedTrials(store, "e"), SharedTrials(store, "e")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,6 +41,7 @@ def test_the_same_as_refresh_while_trials_only_go_forward(steps):
         elif waiting:
             finish(waiting[position % len(waiting)], position / 10, states[step])
         trials.refresh_recent()
+        assert trials.states() == Counter(doc["state"] for doc in docs)
         fresh = copy.deepcopy(trials)
         fresh.refresh()
         assert [doc["tid"] for doc in trials.trials] == [doc["tid"] for doc in fresh.trials]

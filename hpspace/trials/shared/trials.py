@@ -14,6 +14,7 @@ import contextlib
 import copy
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -25,6 +26,7 @@ from hpspace.trials.attachments import TrialAttachments
 from hpspace.trials.document import JOB_STATE_ERROR
 from hpspace.trials.fidelity import ancestors_of
 from hpspace.trials.moves import check_outcome, log_refused, outcome_misc
+from hpspace.trials.reading import checked_states
 from hpspace.trials.shared.attachments import INTERNAL, StoreAttachments
 from hpspace.trials.shared.contract import LEASE, MAX_ATTEMPTS, STORE_KEYS, Claim, Store
 from hpspace.trials.shared.fingerprint import fingerprint
@@ -193,7 +195,12 @@ class SharedTrials(Trials):
     def count_by_state_unsynced(self, arg: int | Iterable[int]) -> int:
         """Count the trials in a state or states as of now; see `ReadTrials.count_by_state_unsynced`."""
         self._pull()
-        return super().count_by_state_unsynced(arg)
+        wanted, states = checked_states(arg), self.states()
+        return sum(states[state] for state in wanted)
+
+    def states(self) -> Counter[int]:
+        """Count the documents by state; see `StoredTrials.states`."""
+        return Counter(doc["state"] for doc in self.documents()) if self._stale else super().states()
 
     def wait(self, seconds: float) -> None:
         """Return when something may have changed in the store, at the latest after some time."""
