@@ -52,7 +52,7 @@ $(BENCH_VENV)/installed: pyproject.toml tests/benchmarks/requirements.txt
 
 $(SPARK_VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(SPARK_VENV)
-	$(SPARK_BIN)/python -m pip --disable-pip-version-check install --quiet --editable ".[spark,testing]" "pytest>=8"
+	$(SPARK_BIN)/python -m pip --disable-pip-version-check install --quiet --editable ".[spark,testing]" "pytest>=8" "pytest-timeout>=2.3"
 	@touch $@
 
 # ---- what a user runs ------------------------------------------------------------------------------------
