@@ -100,7 +100,7 @@ class Curve:
 
     def shown(self, value: float) -> str:
         """Return a value as the user knows it: with its own sign, and six digits."""
-        return f"{0.0 - value if self.direction == 'maximize' else value:.6g}"
+        return f"{0.0 - value if self.direction == 'maximize' else value + 0.0:.6g}"  # no "-0"
 
 
 class Curves:

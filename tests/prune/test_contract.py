@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hpspace.history import FAILED, OK, PENDING, PRUNED
@@ -74,6 +74,7 @@ def test_a_verdict_has_a_reason_and_is_the_same_when_asked_again(
 
 @pytest.mark.parametrize("name", sorted(PRUNERS))
 @given(given_table=tables(), curve=curves.filter(len), seed=st.integers(0, 99))
+@example(given_table=([[], [], [], [0.0], [-0.0, 0.0]], [OK] * 5), curve=[0.0], seed=0)
 def test_the_order_of_the_other_trials_does_not_matter(
     name: str, given_table: Any, curve: list[float], seed: int
 ) -> None:

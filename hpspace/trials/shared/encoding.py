@@ -123,9 +123,11 @@ def _tagged_or_refused(value: Any, name: str) -> Any:
     try:
         return _tagged(value)
     except _RefusedError as refused:
-        raise Unstorable(f"{name}{refused.path}", refused.value, refused.reason) from None
+        error = Unstorable(f"{name}{refused.path}", refused.value, refused.reason)
     except RecursionError:
-        raise Unstorable(name, value, "it is nested too deeply, or contains itself") from None
+        error = Unstorable(name, value, "it is nested too deeply, or contains itself")
+    # Outside of the handlers, so that no context holds the value: tblib, which distributed installs, pickles contexts.
+    raise error
 
 
 def _tagged(value: Any) -> Any:
