@@ -282,8 +282,7 @@ class TPE:
 
     def trend(self, space: CompiledSpace, history: History) -> Trend | None:
         """Return what the losses lead to expect; None when that does not join, or says nothing."""
-        finished = int(np.count_nonzero(history.kind != PENDING))
-        if finished > self.trend_trials:
+        if len(history) - history.count(PENDING) > self.trend_trials:
             return None
         return Trend.of(space, history, by_rank=self.good_weights == "uniform")
 
@@ -302,7 +301,7 @@ class TPE:
         nested = len(layout.selectors) > 0
         choices = layout.selectors if nested else layout.order[layout.numeric :]
         share = share_of_focused(self.explore_options, finished, 1 if nested else len(choices))
-        focused = int((rng.random(n) < share).sum()) if len(choices) else 0
+        focused = int(np.count_nonzero(rng.random(n) < share)) if len(choices) else 0
         if not focused:
             return {None: n} if n else {}
         plan = draw_focuses(space.mask(space.decode(good.sample(rng, focused))), choices, rng)

@@ -98,40 +98,42 @@ class Background:
 
     # ---------------------------------------------------------------- marginals
 
-    def write_cells(self, cells: Matrix) -> None:
-        """Write the marginal densities into an array (cells,)."""
-        tables, m = self.tables, self.layout.numeric
+    def write_marginals(self, sight: Sight, out: Matrix) -> None:
+        """Write the marginal densities in the cells of points into an array of their shape."""
+        m, counted = self.layout.numeric, self._counted
         # what a cell's sum, and its declared density, are to be multiplied with, by column
-        factor, prior = np.zeros(len(self.totals) + 1), np.ones(len(self.totals) + 1)
-        np.divide(1.0, self.totals, out=factor[:-1])
-        np.multiply(self.prior_weight, factor[:-1], out=prior[:-1])
-        if m < len(self.totals):
+        factor = 1.0 / self.totals
+        prior = self.prior_weight * factor
+        if m < len(factor):
             spread = self._spread / (1.0 + self._spread)
-            prior[m:-1] += spread * self._counted.held[m:] * factor[m:-1]
-            factor[m:-1] *= 1.0 - spread
-        np.multiply(self._counted.cells, factor.take(tables.column), out=cells)
-        cells += prior.take(tables.column) * tables.prior
-        if self._levels is not tables.narrowest:
+            prior[m:] += spread * counted.held[m:] * factor[m:]
+            factor[m:] *= 1.0 - spread
+        columns = self.tables.looked_up
+        np.multiply(counted.cells.take(sight.cells), factor.take(columns), out=out)
+        out += prior.take(columns) * sight.prior
+        if self._levels is not self.tables.narrowest:
             for row in np.flatnonzero(self._levels).tolist():
-                self._write_wide(row, cells)
+                self._write_wide(row, sight, out)
+        if sight.nowhere is not None:
+            np.copyto(out, 1.0, where=sight.nowhere)
 
-    def _write_wide(self, row: int, cells: Matrix) -> None:
+    def _write_wide(self, row: int, sight: Sight, out: Matrix) -> None:
         """Write the densities of a column whose bandwidth is not the smallest, which few trials have."""
         tables, tally, reals = self.tables, self.tally, self.layout.reals
         mine = np.flatnonzero(tally.lacking[: tally.n, row] == 0.0)
         mine = mine[~np.isin(mine, self._without)]
+        cells = tables.prior * self.prior_weight
         if row < reals:
-            self._write_column(row, BINS * row, tally.wide_sums(mine, row, int(self._levels[row])), cells)
+            cells[BINS * row : BINS * (row + 1)] += tally.wide_sums(mine, row, int(self._levels[row]))
         elif row in tables.grids:
-            grid = tables.grids[row]
+            grid, first = tables.grids[row], tables.first_value[row]
             sums = grid.level(self._sigma(row)).masses.take(tally.codes[mine, row], axis=0).sum(axis=0)
-            self._write_column(row, tables.first_value[row], sums[: len(grid)], cells)
+            cells[first : first + len(grid)] += sums[: len(grid)]
             if not grid.complete:
-                self._write_column(row, BINS * (reals + tables.fine.index(row)), sums[len(grid) :], cells)
-
-    def _write_column(self, row: int, first: int, sums: Matrix, cells: Matrix) -> None:
-        part = slice(first, first + len(sums))
-        cells[part] = (sums + self.prior_weight * self.tables.prior[part]) / self.totals[row]
+                first = BINS * (reals + tables.fine.index(row))
+                cells[first : first + BINS] += sums[len(grid) :]
+        own = tables.looked_up[:, 0] == row
+        out[own] = cells.take(sight.cells[own]) / self.totals[row]
 
     # ---------------------------------------------------------------- joint
 

@@ -49,8 +49,8 @@ class Block(Protocol):
         And how much of the marginals' weight its kernels stand for, relative to their own, by column.
         """
 
-    def write_cells(self, cells: Matrix) -> None:
-        """Write the marginal densities into an array (cells,)."""
+    def write_marginals(self, sight: Sight, out: Matrix) -> None:
+        """Write the marginal densities in the cells of points into an array of their shape."""
 
     def write_kernels(self, sight: Sight, log_marginals: Matrix, out: Matrix) -> None:
         """Write the logs of the weighted kernels but the prior's into an array (c, n - 1).
@@ -129,18 +129,15 @@ def evaluate(
         The same points, needed where some grids are in no table. Without, a narrow value's density stands for its mass:
         the width of its bin, by which they differ, is the same for all blocks.
     """
-    cells = np.empty((len(blocks), tables.cells))
-    for block, own in zip(blocks, cells):
-        block.write_cells(own)
     count, step = x.shape[1], max(1, _CHUNK // sum(block.n for block in blocks))
     if count <= step:
-        return _evaluate(blocks, cells, Sight(tables, x, active), points)
+        return _evaluate(blocks, Sight(tables, x, active), points)
     pieces = []
     for i in range(0, count, step):
         near = slice(i, i + step)
         sight = Sight(tables, x[:, near], None if active is None else active[:, near])
         some = None if points is None else points.select(near)
-        pieces.append(_evaluate(blocks, cells, sight, some))
+        pieces.append(_evaluate(blocks, sight, some))
     return Evaluation(
         tables,
         np.concatenate([piece.log_joint for piece in pieces], axis=1),
@@ -149,9 +146,12 @@ def evaluate(
     )
 
 
-def _evaluate(blocks: Sequence[Block], cells: Matrix, sight: Sight, points: Points | None) -> Evaluation:
-    """Evaluate blocks whose cells (b, cells) are known."""
-    tables, logs = sight.tables, sight.look_up(cells)
+def _evaluate(blocks: Sequence[Block], sight: Sight, points: Points | None) -> Evaluation:
+    """Evaluate blocks at points that were looked at."""
+    tables, marginals = sight.tables, np.empty((len(blocks), *sight.cells.shape))
+    for block, own in zip(blocks, marginals):
+        block.write_marginals(sight, own)
+    logs = sight.log_marginals(marginals)
     terms = np.empty((sight.n, sum(block.n for block in blocks)))
     parts: list[slice] = []
     others = []
@@ -218,6 +218,5 @@ def log_sums(terms: Matrix, parts: Sequence[slice]) -> Matrix:
             terms[:, part] -= top[:, None]
     np.maximum(terms, -2.0 * _LARGE, out=terms)  # exp is slow where it underflows
     np.exp(terms, out=terms)
-    sums = np.array([terms[:, part].sum(axis=1) for part in parts])
-    np.log(sums, out=sums)
-    return sums if tops is None else sums + tops
+    sums = np.log(np.add.reduceat(terms, [part.start for part in parts], axis=1).T)
+    return np.asarray(sums if tops is None else sums + tops)

@@ -99,10 +99,10 @@ class Candidates:
         """Return the raw values of some points, shape (m, D); NaN where inactive."""
         if self._values is not None:
             return self._values[chosen]
-        coords = self.x[:, chosen].take(self.layout.places, axis=0).T
+        coords = self.x.take(chosen, axis=1).take(self.layout.places, axis=0).T
         if self.active is None:
             return self.space.decode(coords)
-        active = self.active[:, chosen].take(self.layout.places, axis=0)
+        active = self.active.take(chosen, axis=1).take(self.layout.places, axis=0)
         rows = self.space.columns.decode(coords, needed=np.asarray(active.any(axis=1)))
         rows[~active.T] = np.nan
         return rows

@@ -153,19 +153,23 @@ class Chooser:
 
     def _ordered(self, ranking: Ranking, part: slice) -> NDArray[np.intp]:
         """Return the positions of some candidates, best first; those that do not take the option come last."""
+        return np.asarray(part.start + np.argsort(-self._scores(ranking, part), kind="stable"))
+
+    def _scores(self, ranking: Ranking, part: slice) -> NDArray[np.float64]:
         scores = ranking.scores[part]
-        if self.focus is not None:
-            scores = np.where(ranking.candidates.takes(*self.focus)[part], scores, -np.inf)
-        return np.asarray(part.start + np.argsort(-scores, kind="stable"))
+        if self.focus is None:
+            return scores
+        return np.where(ranking.candidates.takes(*self.focus)[part], scores, -np.inf)
 
     def _best_new(self, ranking: Ranking, part: slice) -> int | None:
         """Return the best of some candidates that is neither old nor taken, and note that it is taken."""
+        # as a rule the best is new: nothing has to be sorted then, and only its values are needed
+        best = part.start + int(self._scores(ranking, part).argmax())
+        if self._first_new(ranking.candidates.rows(np.array([best]))) is not None:
+            return best
         order = self._ordered(ranking, part)
-        for some in (order[:1], order[1:]):  # as a rule the first is new, and only its values are needed
-            found = self._first_new(ranking.candidates.rows(some))
-            if found is not None:
-                return int(some[found])
-        return None
+        found = self._first_new(ranking.candidates.rows(order))
+        return None if found is None else int(order[found])
 
     def _first_new(self, rows: NDArray[np.float64]) -> int | None:
         """Return the position of the first row that is neither old nor taken, and note that it is taken."""

@@ -45,9 +45,9 @@ class Foreground:
         self.prior_weight = mixture.prior_weight
         self._lacks = not bool(mixture.points.active.all())
 
-    def write_cells(self, cells: Matrix) -> None:
-        """Write the marginal densities into an array (cells,)."""
-        cells[:] = self._cells
+    def write_marginals(self, sight: Sight, out: Matrix) -> None:
+        """Write the marginal densities in the cells of points into an array of their shape."""
+        out[:] = self._cells.take(sight.cells)
 
     def write_kernels(self, sight: Sight, log_marginals: Matrix, out: Matrix) -> None:
         """Write the logs of the weighted kernels but the prior's into an array (c, n - 1); see `Block`."""

@@ -45,7 +45,7 @@ class Kernels:
         self.lacking: Matrix | None = None
         more = 1 if tally.complete else 1 + len(tables.places)
         self.coefficients = np.ones((len(rows), tables.features + more))
-        self.coefficients[:, : tables.features] = tally.kernels.take(rows, axis=0)
+        self.coefficients[:, : tables.features] = tally.kernels_of(rows)
         if not tally.complete:
             self.lacking = self.coefficients[:, tables.features + 1 :]
             self.lacking[:] = tally.lacking.take(rows, axis=0).take(tables.places, axis=1)

@@ -60,6 +60,7 @@ class Sampler:
         self._ends = np.append(np.cumsum(weights), np.inf)
         self._total = float(weights.sum()) + prior_weight
         self._slots = n * np.arange(columns)[:, None]  # of column d, its first one among all
+        self._offsets = _APART * np.arange(columns)[:, None]
         self._kernels = self._stacked(x, sigma, below, mass, spread)
         self._has = np.ones((columns, n), dtype=bool)
         self._has[:, :-1] = held > 0
@@ -111,7 +112,7 @@ class Sampler:
         slots = self._slots + self._ends.searchsorted(uniform[0] * self._total, side="right")
         if not self._complete:
             spots = uniform[1 + columns :]
-            spots += _APART * np.arange(columns)[:, None]
+            spots += self._offsets
             others = self._column_ends.searchsorted(spots, side="right")
             slots = np.where(self._has.take(slots), slots, others)
         offset, factor, centre, width = self._kernels.take(slots, axis=1)
@@ -131,11 +132,13 @@ class Sampler:
 
     def _draw_codes(self, share: Matrix, own: Matrix, out: Matrix) -> None:
         """Write codes (choices, c): the trial's own where `share` is negative, else the declared quantile of it."""
-        np.copyto(out, own)
-        spots = np.maximum(share, 0.0)
-        spots += _APART * np.arange(len(out))[:, None]
-        declared = self._code_ends.searchsorted(spots, side="right") - self._options
-        np.copyto(out, declared, where=share >= 0.0)
+        out[:] = own
+        again = share >= 0.0
+        if again.any():
+            spots = np.maximum(share, 0.0)
+            spots += self._offsets[: len(out)]
+            declared = self._code_ends.searchsorted(spots, side="right") - self._options
+            np.copyto(out, declared, where=again)
 
 
 def _apart(ends: Matrix) -> Matrix:

@@ -34,6 +34,12 @@ class Sight:
         Log declared density, in which a narrow value's density stands for its mass.
     values : int array, shape (G, c)
         Tabled value of each tabled column; the number of values where a point has none of them.
+    cells : int array, shape (S + G + C + S, c)
+        Cells of the smooth columns, the tabled ones and the choices; and the smooth columns' next cells.
+    prior : float64 array, of this shape
+        Declared density in each.
+    nowhere : bool array, of this shape, or None
+        Which of them stand for what a point does not have; None if it has all.
     """
 
     def __init__(self, tables: Tables, x: Matrix, active: NDArray[np.bool_] | None) -> None:
@@ -42,8 +48,8 @@ class Sight:
         self.n = x.shape[1]
         self.features: Matrix = np.zeros((tables.features, self.n))
         self.features[-1] = 1.0
-        #: Cells of the smooth columns, the tabled ones and the choices, in this order.
-        self._cells: Codes = np.empty((len(tables.places), self.n), dtype=np.intp)
+        self.cells: Codes = np.empty((len(tables.places) + s, self.n), dtype=np.intp)
+        self._first: Codes = self.cells[: len(tables.places)]  # without the next ones
         absent = None if active is None else ~active.take(tables.places, axis=0)
         self.values: Codes = self._see_grids(x, absent) if g else np.empty((0, self.n), dtype=np.intp)
         if s:
@@ -51,16 +57,19 @@ class Sight:
         if layout.numeric < len(x):
             self._see_choices(x[layout.numeric :], None if absent is None else absent[s + g :])
         if absent is not None:
-            np.copyto(self._cells, tables.nothing, where=absent)
-        self.log_prior: Matrix = tables.log_prior.take(self._cells).sum(axis=0)
+            np.copyto(self._first, tables.nothing, where=absent)
+        np.add(self.cells[:s], 1, out=self.cells[len(self._first) :])
+        self.prior: Matrix = tables.prior.take(self.cells)
+        self.nowhere = self.cells >= tables.nothing if absent is not None or tables.fine else None
+        self.log_prior: Matrix = tables.log_prior.take(self._first).sum(axis=0)
 
     # ---------------------------------------------------------------- finding cells and features
 
     def _see_grids(self, x: Matrix, absent: NDArray[np.bool_] | None) -> Codes:
         tables, s, g = self.tables, len(self.tables.smooth), len(self.tables.tabled)
-        there = tables.edges.searchsorted(x.take(tables.tabled, axis=0) + tables.offsets, side="right")
+        there = tables.edges.searchsorted(x[tables.tabled_part] + tables.offsets, side="right")
         there -= 1
-        self._cells[s : s + g] = tables.cell_there.take(there)
+        self.cells[s : s + g] = tables.cell_there.take(there)
         values = tables.value_there.take(there)
         if absent is not None:
             np.copyto(values, tables.sizes, where=absent[s : s + g])
@@ -70,7 +79,7 @@ class Sight:
         tables, reals, s = self.tables, self.tables.layout.reals, len(self.tables.smooth)
         smooth = x[:reals] if s == reals else x.take(tables.smooth, axis=0)
         left, self._share = nearest_bins(smooth)
-        cells = np.add(left, tables.first_bins, out=self._cells[:s])
+        cells = np.add(left, tables.first_bins, out=self.cells[:s])
         squares, linear, on = (self.features[i * s : (i + 1) * s] for i in range(3))
         if absent is None:
             on[:] = 1.0
@@ -86,26 +95,26 @@ class Sight:
         tables, first = self.tables, 3 * len(self.tables.smooth)
         if absent is not None:
             codes = np.where(absent, -1.0, codes)
-        self._cells[-len(codes) :] = codes + tables.code_cells
+        self._first[-len(codes) :] = codes + tables.code_cells
         np.equal(codes.take(tables.choice, axis=0), tables.option, out=self.features[first:-1])
 
     # ---------------------------------------------------------------- looking up
 
-    def look_up(self, cells: Matrix) -> Matrix:
-        """Return log marginal densities, given those of the cells (b, cells); shape (b, S + G + C, c).
+    def log_marginals(self, densities: Matrix) -> Matrix:
+        """Return log marginal densities, given those in `cells` (b, S + G + C + S, c); shape (b, S + G + C, c).
 
-        A column that is both smooth and tabled has two rows, of which one is 0.
+        A column that is both smooth and tabled has two rows, of which one is 0. The densities are destroyed.
         """
-        s = len(self.tables.smooth)
-        found = cells.take(self._cells, axis=1)
+        s, p = len(self.tables.smooth), len(self._first)
+        found = densities[:, :p]
         if s:
-            above = cells.take(self._cells[:s] + 1, axis=1)
-            above -= found[:, :s]
+            left, above = found[:, :s], densities[:, p:]
+            above -= left
             above *= self._share
-            found[:, :s] += above
+            left += above
         return np.log(found, out=found)
 
     def of_codes(self, numbers: Matrix) -> Matrix:
         """Return the numbers (K + 2,) of the points' codes, shape (C, c); of a choice that a point lacks the last."""
-        choices = self._cells[-len(self.tables.first_option) :]
+        choices = self._first[-len(self.tables.first_option) :]
         return numbers.take(choices - self.tables.first_code)

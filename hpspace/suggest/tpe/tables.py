@@ -68,12 +68,14 @@ class Tables:
         Declared probabilities of the codes; 0 is replaced by something tiny.
     places : int array, shape (S + G + C,)
         Places of the smooth columns, the tabled ones and the choices; a column that is both has two.
+    looked_up : int array, shape (S + G + C + S, 1)
+        These places, and the smooth columns' once more: those of the cells in which a point is looked up.
     first_bins : int array, shape (S, 1)
         First cell of each smooth column.
     first_value : dict of int to int
         First cell of each tabled column.
     first_code : int
-        First cell of the choices. `code_cells`: first cell of each choice, float64, shape (C, 1).
+        First cell of the choices. `code_cells`: first cell of each choice, shape (C, 1).
     nothing : int
         The first of the last two cells, which are 1.
     column : int array, shape (cells,)
@@ -138,12 +140,13 @@ class Tables:
             self.first_value[row] = cell
             cell += len(grid)
         self.first_code = cell
-        self.code_cells = (cell + self.first_option).astype(np.float64)[:, None]
+        self.code_cells: Codes = (cell + self.first_option)[:, None]
         self.nothing = cell + len(self.p)
         self.cells = self.nothing + 2
         self.places = np.array(
             [*self.smooth, *self.grids, *range(layout.numeric, len(layout.order))], dtype=np.intp
         )
+        self.looked_up: Codes = np.concatenate([self.places, self.smooth])[:, None]
         self._describe_cells()
         self._cut_grids()
         #: Tables of tabled columns that stand beside each other, the first column's number, and how many they are.
@@ -184,6 +187,10 @@ class Tables:
         self.sizes = np.array([len(grid) for grid in self.grids.values()], dtype=np.intp)[:, None]
         self.offsets = APART * np.arange(len(self.grids))[:, None]
         self.tabled = np.array(list(self.grids), dtype=np.intp)
+        #: The same as a slice where they stand beside each other, for it makes views instead of copies.
+        self.tabled_part: slice | Codes = self.tabled
+        if len(self.grids) == self.layout.grids:
+            self.tabled_part = slice(self.layout.reals, self.layout.numeric)
         self.fine_ones = np.array([list(self.grids).index(row) for row in self.fine], dtype=np.intp)
 
     def level(self, counts: NDArray[np.float64]) -> Codes:

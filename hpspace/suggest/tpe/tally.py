@@ -61,9 +61,6 @@ class Tally:
         Centre (see `grids`) or option of every trial, `ABSENT` or the number of options where inactive; 0 for others.
     held, cells : float64 arrays
         Those of all trials, see `Counts`.
-    kernels : float64 array, shape (room, features)
-        Coefficients of each trial's log kernel at the smallest bandwidth, 0 where inactive. Of a choice, whether the
-        trial has each code.
     mu : float64 array, shape (room, S)
         Coordinates of the smooth columns; 0 where inactive.
     half : float64 array, shape (room, fine columns)
@@ -83,7 +80,8 @@ class Tally:
         self.codes: Codes = np.zeros((64, columns), dtype=np.intp)
         self.held: Matrix = np.zeros(columns)
         self.cells: Matrix = np.zeros(tables.cells)
-        self.kernels: Matrix = np.zeros((64, tables.features))
+        self._kernels: Matrix = np.zeros((64, tables.features))
+        self._noted = 0  # how many of them are written down
         self.mu: Matrix = np.empty((64, len(tables.smooth)))
         self.half: Matrix = np.zeros((64, len(tables.fine)))
         self.lacking: Matrix = np.zeros((64, columns))
@@ -104,10 +102,21 @@ class Tally:
             self.held -= absent.sum(axis=0)
             x[absent] = 0.0
         self._note_codes(history, x, absent, start)
-        self._note_kernels(x, absent, start)
+        s = len(self.tables.smooth)
+        self.mu[start:n] = x[:, :s] if s == self.layout.reals else x.take(self.tables.smooth, axis=1)
         for first in range(start, n, _AT_ONCE):
             self._add(self.cells, slice(first, min(first + _AT_ONCE, n)))
         self.n = n
+
+    def kernels_of(self, rows: Codes) -> Matrix:
+        """Return coefficients of trials' log kernels at the smallest bandwidth, shape (rows, features).
+
+        They are 0 where a trial lacks the parameter; of a choice, whether it has each code.
+        """
+        if self._noted < self.n:  # kernels of most trials are never asked for, and together they cost less
+            self._note_kernels(slice(self._noted, self.n))
+            self._noted = self.n
+        return self._kernels.take(rows, axis=0)
 
     def of(self, rows: Codes) -> Counts:
         """Return what some trials alone add up to."""
@@ -124,7 +133,7 @@ class Tally:
         while room < n:
             room *= 2
         if room > len(self.codes):
-            for name in ("codes", "kernels", "mu", "half", "lacking"):
+            for name in ("codes", "_kernels", "mu", "half", "lacking"):
                 old = getattr(self, name)
                 grown = np.zeros((room, old.shape[1]), dtype=old.dtype)
                 grown[: len(old)] = old
@@ -141,7 +150,7 @@ class Tally:
             np.copyto(codes[:, m:], self.layout.n_options.astype(np.intp), where=absent[:, m:])
         if not len(tables.tabled):
             return
-        there = tables.edges.searchsorted(x.take(tables.tabled, axis=1) + tables.offsets.T, side="right")
+        there = tables.edges.searchsorted(x[:, tables.tabled_part] + tables.offsets.T, side="right")
         there -= 1
         centres = tables.value_there.take(there)
         if tables.fine:
@@ -157,20 +166,18 @@ class Tally:
         centres += FIRST_VALUE
         if absent is not None:
             np.copyto(centres, ABSENT, where=absent.take(tables.tabled, axis=1))
-        codes[:, tables.tabled] = centres
+        codes[:, tables.tabled_part] = centres
 
-    def _note_kernels(self, x: Matrix, absent: NDArray[np.bool_] | None, start: int) -> None:
-        """Write down the coefficients of the trials' kernels."""
-        tables, s, m = self.tables, len(self.tables.smooth), self.layout.numeric
-        rows = slice(start, start + len(x))
-        kernels = self.kernels[rows]
+    def _note_kernels(self, rows: slice) -> None:
+        """Write down the coefficients of trials' kernels."""
+        tables, s, kernels = self.tables, len(self.tables.smooth), self._kernels[rows]
         if s:
-            mu = self.mu[rows] = x[:, :s] if s == self.layout.reals else x[:, tables.smooth]
-            normal_kernels(mu, self.bandwidths(rows, tables.min_bandwidth), kernels[:, : 3 * s])
-            if absent is not None:
-                kernels[:, : 3 * s].reshape(len(x), 3, s)[:] *= ~absent[:, None, tables.smooth]
+            normal_kernels(self.mu[rows], self.bandwidths(rows, tables.min_bandwidth), kernels[:, : 3 * s])
+            if not self.complete:
+                here = 1.0 - self.lacking[rows].take(tables.smooth, axis=1)
+                kernels[:, : 3 * s].reshape(len(here), 3, s)[:] *= here[:, None, :]
         if len(tables.p):
-            codes = x[:, m:] if absent is None else np.where(absent[:, m:], -1.0, x[:, m:])
+            codes = self.codes[rows, self.layout.numeric :]  # where inactive none of the options
             kernels[:, 3 * s : -1] = codes.take(tables.choice, axis=1) == tables.option.T
 
     def bandwidths(self, rows: Codes | slice, sigma: float | Matrix) -> float | Matrix:
@@ -198,8 +205,15 @@ class Tally:
         if len(tables.tabled):
             self._add_grids(cells, rows)
         if layout.numeric < len(layout.order):
-            first = len(tables.smooth) * 3
-            cells[tables.first_code : tables.nothing] += self.kernels[rows, first:-1].sum(axis=0)
+            self._add_codes(cells, rows)
+
+    def _add_codes(self, cells: Matrix, rows: Codes | slice) -> None:
+        m = self.layout.numeric
+        codes = self.codes[rows, m:] + self.tables.code_cells.T
+        if self.complete:
+            np.add.at(cells, codes, 1.0)
+        else:
+            np.add.at(cells, codes, 1.0 - self.lacking[rows, m:])
 
     def _shares(self, rows: Codes | slice) -> tuple[Codes, Matrix, Matrix]:
         """Return the first of the two nearest bins of continuous coordinates, and the weights of both; (n, R) each."""
@@ -215,7 +229,7 @@ class Tally:
 
     def _add_grids(self, cells: Matrix, rows: Codes | slice) -> None:
         tables = self.tables
-        codes = self.codes[rows].take(tables.tabled, axis=1)  # (n, G)
+        codes = self.codes[rows][:, tables.tabled_part]  # (n, G)
         for table, place, count in tables.runs:
             if len(codes) == count == 1 and codes[0, place] == ABSENT:
                 continue
