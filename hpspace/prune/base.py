@@ -10,6 +10,8 @@ Curves hold what is minimised; see `hpspace.prune.curves`. Objectives, trials an
 
 from __future__ import annotations
 
+import difflib
+import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -128,10 +130,11 @@ def pruner_from(value: Any, resource: tuple[float, float, int] | None = None) ->
     >>> from hpspace.prune import Median
     >>> pruner_from("median") == Median()
     True
-    >>> pruner_from("medium")
+    >>> pruner_from("MedianPruner")
     Traceback (most recent call last):
     ...
-    ValueError: pruner='medium' is none of asha, hyperband, median, patient, percentile, threshold, wilcoxon
+    ValueError: pruner='MedianPruner' is none of asha, hyperband, median, patient, percentile, threshold, wilcoxon;
+    did you mean 'median'?
     """
     pruner = named(value)
     planned = getattr(pruner, "planned", None)
@@ -144,7 +147,9 @@ def named(value: Any) -> Pruner | Custom | None:
         return None
     if isinstance(value, str):
         if value not in PRUNERS:
-            raise ValueError(f"pruner={value!r} is none of {', '.join(sorted(PRUNERS))}")
+            near = difflib.get_close_matches(value.lower().removesuffix("pruner"), PRUNERS, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"pruner={value!r} is none of {', '.join(sorted(PRUNERS))}{hint}")
         value = PRUNERS[value]
     if isinstance(value, type):
         value = value()
@@ -201,5 +206,10 @@ def at_the_end(curve: Curve) -> str:
 
 def check_count(owner: str, name: str, value: Any, least: int) -> None:
     """Raise ValueError unless an argument of a pruner is a whole number of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
         raise ValueError(f"{owner}: {name}={value!r} must be a whole number of at least {least}")
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a real number, no bool; NaN is one."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from hpspace.prune.base import Custom, Verdict, check_count, named, pruner_from, register
+from hpspace.prune.base import Custom, Verdict, check_count, is_number, named, pruner_from, register
 from hpspace.prune.curves import Curve, Curves, lowest
 
 
@@ -41,8 +41,10 @@ class Patient:
 
     def __post_init__(self) -> None:
         check_count("Patient", "patience", self.patience, 0)
-        if not self.min_delta >= 0:
-            raise ValueError(f"Patient: min_delta={self.min_delta!r} must be at least 0")
+        if not (is_number(self.min_delta) and self.min_delta >= 0):
+            raise ValueError(f"Patient: min_delta={self.min_delta!r} must be a number of at least 0")
+        if is_number(self.pruner):
+            raise TypeError(f"Patient: pruner={self.pruner!r} is no pruner; write patience={self.pruner!r}")
         pruner = named(self.pruner)
         if isinstance(pruner, Custom):
             raise TypeError(f"Patient: pruner={self.pruner!r} must be a name or an object of hpspace.prune")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpspace.prune.base import Verdict, at_the_end, check_count, register, waits
+from hpspace.prune.base import Verdict, at_the_end, check_count, is_number, register, waits
 from hpspace.prune.curves import Curve, Curves
 
 
@@ -59,7 +59,7 @@ class Percentile:
 
     def __post_init__(self) -> None:
         who = type(self).__name__
-        if not 0 < self.keep < 100:
+        if not (is_number(self.keep) and 0 < self.keep < 100):
             raise ValueError(
                 f"{who}: keep={self.keep!r} must be a percentage between 0 and 100, both excluded"
             )

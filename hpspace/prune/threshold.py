@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hpspace.prune.base import Verdict, check_count, register, waits
+from hpspace.prune.base import Verdict, check_count, is_number, register, waits
 from hpspace.prune.curves import Curve, Curves
 
 
@@ -35,6 +35,9 @@ class Threshold:
     interval_steps: int = 1
 
     def __post_init__(self) -> None:
+        for name, bound in (("lower", self.lower), ("upper", self.upper)):
+            if bound is not None and not (is_number(bound) and bound == bound):
+                raise ValueError(f"Threshold: {name}={bound!r} must be a number, or None for no bound")
         if self.lower is not None and self.upper is not None and not self.lower < self.upper:
             raise ValueError(f"Threshold: lower={self.lower!r} must be less than upper={self.upper!r}")
         check_count("Threshold", "warmup_steps", self.warmup_steps, 0)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hpspace.prune.base import Verdict, check_count, register
+from hpspace.prune.base import Verdict, check_count, is_number, register
 from hpspace.prune.curves import Curve, Curves
 
 #: Up to so many steps the distribution of the rank sum is computed; it then has at most 6,480 values.
@@ -53,8 +53,8 @@ class Wilcoxon:
     startup_steps: int = 2
 
     def __post_init__(self) -> None:
-        if not 0 < self.p_threshold <= 1:
-            raise ValueError(f"Wilcoxon: p_threshold={self.p_threshold!r} must be in (0, 1]")
+        if not (is_number(self.p_threshold) and 0 < self.p_threshold <= 1):
+            raise ValueError(f"Wilcoxon: p_threshold={self.p_threshold!r} must be a number in (0, 1]")
         check_count("Wilcoxon", "startup_steps", self.startup_steps, 1)
 
     def decide(self, curve: Curve, others: Curves) -> Verdict:

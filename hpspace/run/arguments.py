@@ -44,9 +44,21 @@ def validate_objects(fn: Any, space: Any, trials: Any, early_stop_fn: Any) -> No
 
 def _validate_fn(fn: Any, space: Any) -> None:
     if callable(fn):
+        _validate_call(fn)
         return
     hint = "; fn comes first, then space: they seem to be swapped" if inspect.isroutine(space) else ""
     raise TypeError(f"fn={fn!r}: pass the objective, a function of one configuration{hint}")
+
+
+def _validate_call(fn: Any) -> None:
+    """Refuse functions whose call returns before anything is computed."""
+    name = getattr(fn, "__qualname__", repr(fn))
+    if inspect.iscoroutinefunction(fn):
+        raise TypeError(
+            f"fn={name} is an async function, and nothing awaits it here: pass lambda config: asyncio.run(fn(config))"
+        )
+    if inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
+        raise TypeError(f"fn={name} is a generator, it has a yield: return the loss instead")
 
 
 def _validate_space(space: Any) -> None:

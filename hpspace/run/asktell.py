@@ -10,8 +10,9 @@ An asked trial is RUNNING until it is told. What is never told is put back into 
 
 from __future__ import annotations
 
+import logging
 import traceback
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from contextlib import ExitStack
 from typing import Any, overload
 
@@ -27,9 +28,12 @@ from hpspace.run.domain import Domain
 from hpspace.run.points import queue_points
 from hpspace.run.prepare import prepare, resource_of
 from hpspace.run.seeds import base_from
+from hpspace.run.stopping import is_count
 from hpspace.run.supply import Supply
 from hpspace.trials.document import JOB_STATE_NAMES, JOB_STATE_NEW, JOB_STATE_RUNNING, spec_from_misc
 from hpspace.trials.trials import Trials
+
+logger = logging.getLogger(__name__)
 
 
 class Ask:
@@ -70,12 +74,25 @@ class Ask:
             In the direction asked for.
         step : int, optional
             How far the trial is.
+
+        Raises
+        ------
+        ValueError
+            The trial was told already.
         """
+        self._check_running("report")
         self.ctrl.report(value, step)
 
     def should_prune(self) -> bool:
         """Say whether the trial should be ended early; tell it `TrialPruned()` then."""
+        self._check_running("should_prune")
         return self.ctrl.should_prune()
+
+    def _check_running(self, what: str) -> None:
+        if self.trial["state"] != JOB_STATE_RUNNING:
+            raise ValueError(
+                f"{what} of trial {self.tid}: it is {JOB_STATE_NAMES[self.trial['state']]}, not open"
+            )
 
     def __repr__(self) -> str:
         return f"Ask(tid={self.tid!r}, config={self.config!r})"
@@ -189,7 +206,7 @@ class Search:
             if not asks:
                 raise SpaceExhausted(self._why_nothing())
             return asks[0]
-        if isinstance(n, bool) or int(n) != n or n < 1:
+        if not is_count(n):
             raise ValueError(f"ask({n!r}): pass a number of trials, 1 or more")
         return self._asks(int(n))
 
@@ -256,7 +273,7 @@ class Search:
         ----------
         ask : Ask or hashable
             What `ask` gave, or its tid.
-        outcome : float, dict or Exception
+        outcome : float, dict, Exception or class of one
             A loss (in the direction asked for); a result dict with "status" and "loss", as objectives return; or the
             exception that the evaluation raised: `TrialPruned` for a trial that was ended early.
 
@@ -268,8 +285,12 @@ class Search:
             It was not asked for, was told already, or belongs to somebody else by now.
         InvalidResult, InvalidResultStatus, InvalidLoss
             The outcome is no result; the trial is still open.
+        TypeError
+            `ask` cannot be an id.
         """
         tid = ask.tid if isinstance(ask, Ask) else ask
+        if not isinstance(tid, Hashable):
+            raise TypeError(f"tell({tid!r}, ...): pass what ask() gave, or its tid, and one outcome")
         trial = self.trials.by_tid(tid)
         self._check_open(trial)
         ours = self._open.get(tid)
@@ -289,6 +310,8 @@ class Search:
 
     def _conclude(self, trial: dict[str, Any], outcome: Any, ctrl: Ctrl) -> bool:
         """Store an outcome; return whether the trial was still ours."""
+        if isinstance(outcome, type) and issubclass(outcome, Exception):
+            outcome = outcome()  # as `raise` does
         if isinstance(outcome, TrialPruned):
             return turn.prune(self.trials, trial, outcome.reason)
         if isinstance(outcome, Exception):
@@ -313,9 +336,12 @@ class Search:
 
     def close(self) -> None:
         """Put what is open back: it is asked for again by the next search on these trials."""
+        n = len(self._open)
         for ask in list(self._open.values()):
-            turn.interrupt(self.trials, ask.trial, again=True)
+            turn.set_aside(self.trials, ask.trial, again=True)
             self._forget(ask.tid)
+        if n:
+            logger.info("%d open trials go back into the queue", n, extra={"action": "requeued", "n": n})
         self._leases.close()
         self.trials.refresh()
 

@@ -1,9 +1,9 @@
 """What users have called while a run goes on, and what their calls may do to it.
 
 A callback is a plain function ``f(trials, trial)``, called after each trial that ended with a result or an error; or
-an object with any of the hooks of `Callback`. All are called in the driver's thread, one after the other, also where
-trials are evaluated in other processes. They may read the trials as they like; what they return ends the run if it is
-True.
+an object with any of the hooks of `Callback`; or both, an object that can be called and has hooks. All are called in
+the driver's thread, one after the other, also where trials are evaluated in other processes. They may read the trials
+as they like; what they return ends the run if it is True.
 
 A callback that raises does not disturb the search: the trial's outcome is stored first, the other callbacks are called
 too, and then the run ends with `CallbackError`, which names the callback, the hook and the trial. So nothing here
@@ -224,7 +224,9 @@ def checked_callbacks(callbacks: Any) -> tuple[Any, ...]:
         _check(callbacks, "callbacks")
         return (callbacks,)
     if not isinstance(callbacks, Iterable):
-        raise TypeError(f"callbacks={callbacks!r}: pass a list of functions f(trials, trial), or None")
+        raise TypeError(
+            f"callbacks={callbacks!r}: pass a list of functions f(trials, trial), or None{_misspelt(callbacks)}"
+        )
     several = tuple(callbacks)
     for i, callback in enumerate(several):
         _check(callback, f"callbacks[{i}]")
@@ -262,15 +264,14 @@ def _misspelt(callback: Any) -> str:
 
 
 def _hooks_of(callback: Any) -> dict[str, Callable[..., Any]]:
-    """Return the hooks of a callback that do something; a plain function is its own on_finished."""
+    """Return the hooks of a callback that do something; what can be called is its own on_finished, if it has none."""
     found = {hook: getattr(callback, hook) for hook in HOOKS if callable(getattr(callback, hook, None))}
-    if not found:
-        return {"on_finished": callback}
-    return {
+    hooks = {
         hook: call
         for hook, call in found.items()
         if getattr(call, "__func__", call) is not getattr(Callback, hook)
     }
+    return {"on_finished": callback, **hooks} if callable(callback) else hooks
 
 
 def _name(callback: Any) -> str:

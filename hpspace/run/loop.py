@@ -38,7 +38,7 @@ from hpspace.run.reporting import current_ctrl, running
 from hpspace.run.rules import Rule
 from hpspace.run.scoreboard import Scoreboard
 from hpspace.run.seeds import base_from
-from hpspace.run.stopping import ask_early_stop, passed_threshold
+from hpspace.run.stopping import ask_early_stop, is_count, passed_threshold
 from hpspace.run.supply import Demand, Supply
 from hpspace.run.trust import sealed
 from hpspace.trials.document import JOB_STATE_DONE, JOB_STATE_ERROR
@@ -102,8 +102,8 @@ trials_save_file, max_new_evals, trial_timeout
         executor: Executor | None = None,
         trial_timeout: float | None = None,
     ) -> None:
-        if max_queue_len < 1:
-            raise ValueError(f"max_queue_len={max_queue_len!r}: at least one trial must fit into the queue")
+        if not is_count(max_queue_len):
+            raise ValueError(f"max_queue_len={max_queue_len!r}: pass a number of trials, 1 or more")
         self.algo = as_suggest(algo)
         self.domain = domain
         if getattr(domain, "revisit", False) is None:

@@ -212,7 +212,7 @@ def checked_result(value: Any, tid: Any) -> dict[str, Any]:
         raise InvalidResult(
             result,
             f"trial {tid}: result['attachments'] must be a dict, name to value, not "
-            f"{_shown(result['attachments'])}",
+            f"{brief(result['attachments'])}",
         )
     return result
 
@@ -227,7 +227,7 @@ def _as_dict(value: Any, tid: Any) -> dict[str, Any]:
         except (TypeError, ValueError):
             pass
     hint = "return float(...) of it" if _is_numeric(value) else "return a float"
-    shown = f"{_shown(value)} of type {type(value).__name__}"
+    shown = f"{brief(value)} of type {type(value).__name__}"
     raise InvalidResult(
         value,
         f"trial {tid}: objective returned {shown}; {hint}, or a dict with 'status' and 'loss'",
@@ -241,8 +241,14 @@ def _is_numeric(value: Any) -> bool:
     return hasattr(type(value), "__float__")
 
 
-def _shown(value: Any) -> str:
-    """Return the repr of any object, cut to what a message can hold."""
+def brief(value: Any) -> str:
+    """Return the repr of any object, cut to what a message can hold.
+
+    Parameters
+    ----------
+    value : object
+        Its `__repr__` may be broken.
+    """
     try:
         text = repr(value)
     except Exception:  # noqa: BLE001  a broken __repr__ must not hide what is wrong
@@ -260,7 +266,7 @@ def _check_status(result: dict[str, Any], tid: Any) -> None:
     if not isinstance(result["status"], str) or result["status"] not in STATUS_STRINGS:
         raise InvalidResultStatus(
             result,
-            f"trial {tid}: objective returned status={_shown(result['status'])}; use one of {STATUS_STRINGS}",
+            f"trial {tid}: objective returned status={brief(result['status'])}; use one of {STATUS_STRINGS}",
         )
 
 
@@ -272,7 +278,7 @@ def _loss(result: dict[str, Any], tid: Any) -> float:
             return float(loss)
         except (TypeError, ValueError, OverflowError):  # None, complex, no number, an integer of 400 digits
             pass
-    shown = f"loss={_shown(loss)}" if "loss" in result else "no loss"
+    shown = f"loss={brief(loss)}" if "loss" in result else "no loss"
     raise InvalidLoss(
         result,
         f"trial {tid}: objective returned {shown} with status '{STATUS_OK}'; "

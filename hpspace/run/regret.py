@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from hpspace.history import History
 from hpspace.run.rules import Rule
+from hpspace.run.stopping import is_count, is_number
 from hpspace.suggest.atpe import acquire
 from hpspace.suggest.atpe.acquire import Candidates
 from hpspace.suggest.fidelity.view import whole
@@ -103,9 +104,9 @@ def regret_bound(threshold: float, min_trials: int = 20, every: int = 5) -> Regr
     ValueError
         For a negative threshold, or too few trials to estimate anything from.
     """
-    if not threshold >= 0:
+    if not (is_number(threshold) and threshold >= 0):
         raise ValueError(f"regret_bound(threshold={threshold!r}): pass a number >= 0, in units of the loss")
-    if min_trials < 4 or every < 1:
+    if not (is_count(min_trials, 4) and is_count(every)):
         raise ValueError(f"regret_bound(min_trials={min_trials!r}, every={every!r}): pass at least 4, and 1")
     return RegretBound(float(threshold), int(min_trials), int(every))
 

@@ -116,7 +116,12 @@ class Reporter:
         if isinstance(self._pruner, Custom):
             return self._pruner.decide_trial(self._trials, self._trial)
         curve, others = curve_among(self._trials, self._trial)
-        verdict: Verdict = self._pruner.decide(curve, others)
+        verdict = self._pruner.decide(curve, others)
+        if not isinstance(verdict, Verdict):
+            name = type(self._pruner).__name__
+            raise TypeError(
+                f"pruner={name}: {name}.decide returned {verdict!r}: return prune.Verdict(stop, reason)"
+            )
         asked(self._trials, self._trial, curve.step)
         logger.debug(
             "trial %s: %s: %s",
@@ -207,7 +212,7 @@ def checked_report(value: Any, step: Any, tid: Any = None) -> tuple[float, int |
     >>> checked_report(0.5, -1, tid=17)
     Traceback (most recent call last):
     ...
-    ValueError: trial 17: report(..., step=-1): a step must be at least 0
+    ValueError: trial 17: report(..., step=-1): a step must be at least 0, and less than 2**63
     """
     who = "report" if tid is None else f"trial {tid}: report"
     try:
@@ -227,8 +232,8 @@ def checked_report(value: Any, step: Any, tid: Any = None) -> tuple[float, int |
         raise TypeError(
             f"{who}(..., step={step!r}): a step must be a whole number, such as the epoch or the number of the fold"
         ) from error
-    if place < 0:
-        raise ValueError(f"{who}(..., step={step!r}): a step must be at least 0")
+    if not 0 <= place < 2**63:
+        raise ValueError(f"{who}(..., step={step!r}): a step must be at least 0, and less than 2**63")
     return as_float, place
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpspace.run.direction import direction_of
+from hpspace.run.stopping import is_count, is_number
 from hpspace.trials.bests import best_of, loss_of, standing
 from hpspace.trials.direction import MAXIMIZE, shown
 from hpspace.trials.document import JOB_STATE_DONE, JOB_STATE_ERROR, STATUS_FAIL, STATUS_OK, STATUS_PRUNED
@@ -200,7 +201,7 @@ def no_improvement(n: int, min_delta: float = 0.0, percent: float = 0.0) -> Rule
         For less than one trial, or a negative step.
     """
     for name, value in (("min_delta", min_delta), ("percent", percent)):
-        if not value >= 0:
+        if not (is_number(value) and value >= 0):
             raise ValueError(f"no_improvement({name}={value!r}): pass a number >= 0")
     return NoImprovement(_at_least_one("no_improvement", n), float(min_delta), float(percent))
 
@@ -241,15 +242,15 @@ def target(value: float) -> Rule:
     Raises
     ------
     ValueError
-        For NaN.
+        For NaN, and what is no number.
     """
-    if isinstance(value, bool) or not float(value) == float(value):
+    if not is_number(value):
         raise ValueError(f"target({value!r}): pass a number")
     return Target(float(value))
 
 
 def _at_least_one(rule: str, n: Any) -> int:
-    if isinstance(n, bool) or int(n) != n or n < 1:
+    if not is_count(n):
         raise ValueError(f"{rule}({n!r}): pass a number of trials, 1 or more")
     return int(n)
 

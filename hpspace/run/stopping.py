@@ -12,6 +12,7 @@ import functools
 import math
 import numbers
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -81,12 +82,21 @@ def ask_early_stop(function: Any, trials: Any, args: list[Any]) -> tuple[bool, l
     stop : bool
     args : list
         For the next time; `args` itself if the function answers by a bool alone.
+
+    Raises
+    ------
+    TypeError
+        The answer is none of both.
     """
     answer = function(trials, *args)
     if isinstance(answer, (bool, np.bool_)):
         return bool(answer), args
-    stop, args = answer
-    return bool(stop), args
+    if not isinstance(answer, (tuple, list)) or len(answer) != 2 or not isinstance(answer[1], Iterable):
+        name = getattr(function, "__qualname__", type(function).__name__)
+        raise TypeError(
+            f"early_stop_fn={name} returned {answer!r}: return (stop, args) with a list of args, or only True or False"
+        )
+    return bool(answer[0]), list(answer[1])
 
 
 def passed_threshold(loss_threshold: float | None, best: float, direction: str) -> str | None:
@@ -120,7 +130,7 @@ def validate_timeout(timeout: Any) -> None:
     Exception
         For anything else, with Hyperopt's text.
     """
-    if timeout is not None and not (_is_number(timeout) and timeout > 0):
+    if timeout is not None and not (is_number(timeout) and timeout > 0):
         raise Exception(f"The timeout argument should be None or a positive value. Given value: {timeout}")
 
 
@@ -132,7 +142,7 @@ def validate_loss_threshold(loss_threshold: Any) -> None:
     Exception
         For anything else, with Hyperopt's text.
     """
-    if loss_threshold is not None and not _is_number(loss_threshold):
+    if loss_threshold is not None and not is_number(loss_threshold):
         raise Exception(
             f"The loss_threshold argument should be None or a numeric value. Given value: {loss_threshold}"
         )
@@ -161,9 +171,9 @@ def evaluation_limit(max_evals: Any) -> int:
     >>> evaluation_limit(20.0)
     20
     """
-    if max_evals is None or (_is_number(max_evals) and max_evals == math.inf):
+    if max_evals is None or (is_number(max_evals) and max_evals == math.inf):
         return sys.maxsize
-    if not _is_number(max_evals) or max_evals < 0 or max_evals != int(max_evals):
+    if not is_count(max_evals, 0):
         raise ValueError(f"max_evals={max_evals!r}: pass a whole number >= 0, or None for no limit")
     return int(max_evals)
 
@@ -178,13 +188,19 @@ def new_evaluations(max_new_evals: Any) -> int | None:
     """
     if max_new_evals is None:
         return None
-    if not _is_number(max_new_evals) or max_new_evals < 0 or max_new_evals != int(max_new_evals):
+    if not is_count(max_new_evals, 0):
         raise ValueError(f"max_new_evals={max_new_evals!r}: pass a whole number >= 0, or None for no limit")
     return int(max_new_evals)
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether a value is a real number: Python's or numpy's, no bool, not NaN."""
     return not isinstance(value, bool) and isinstance(value, numbers.Real) and not math.isnan(value)
+
+
+def is_count(value: Any, least: int = 1) -> bool:
+    """Whether a value is a finite whole number, of at least `least`."""
+    return is_number(value) and math.isfinite(value) and value == int(value) and value >= least
 
 
 def best_ok_loss(trials: Any) -> float | None:

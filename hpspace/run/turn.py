@@ -297,7 +297,13 @@ def fail(trials: Any, trial: dict[str, Any], kind: str, message: str, where: str
 
 
 def interrupt(trials: Any, trial: dict[str, Any], again: bool) -> None:
-    """Store that a trial was stopped from outside.
+    """Store that a trial was stopped from outside, and log it; parameters as of `set_aside`."""
+    if set_aside(trials, trial, again):
+        logger.warning("trial %s was interrupted", trial["tid"], extra=event("trial_cancelled", trial))
+
+
+def set_aside(trials: Any, trial: dict[str, Any], again: bool) -> bool:
+    """Store that a trial is not evaluated any more.
 
     Parameters
     ----------
@@ -306,15 +312,20 @@ def interrupt(trials: Any, trial: dict[str, Any], again: bool) -> None:
     again : bool
         Whether to evaluate it again when a search goes on with the trials. In a store that others share it goes back
         into the queue at once.
+
+    Returns
+    -------
+    bool
+        False if it has ended just before.
     """
     if trial["state"] != JOB_STATE_RUNNING:
-        return  # it has ended just before
+        return False
     if again and getattr(trials, "shared", False):
         move(trials, "requeue")(trial)
     else:
         mark = {INTERRUPTED: True} if again else {}
         move(trials, "conclude")(trial, JOB_STATE_CANCEL, misc={**_said(trial), **mark})
-    logger.warning("trial %s was interrupted", trial["tid"], extra=event("trial_cancelled", trial))
+    return True
 
 
 def _said(trial: dict[str, Any]) -> dict[str, Any]:

@@ -495,6 +495,11 @@ def test_what_may_be_passed_as_a_pruner() -> None:
         (lambda: Halving(min_resource=0), "min_resource=0"),
         (lambda: Halving(min_resource=9, max_resource=3), "max_resource=3 must be at least min_resource=9"),
         (lambda: Hyperband(max_resource=0.5), r"max_resource=0\.5"),
+        (lambda: Percentile("25"), "keep='25'"),
+        (lambda: Threshold(upper="10"), "upper='10' must be a number"),
+        (lambda: Threshold(lower=float("nan")), "lower=nan must be a number"),
+        (lambda: Patient(min_delta="0"), "min_delta='0'"),
+        (lambda: Wilcoxon("0.1"), r"p_threshold='0\.1'"),
         (lambda: Hyperband(81).planned(None) and Hyperband(eta=1), "eta=1"),
     ],
 )
@@ -503,6 +508,15 @@ def test_wrong_arguments_are_named(make: object, complaint: str) -> None:
         make()  # type: ignore[operator]
 
 
+def test_numbers_of_numpy_are_numbers() -> None:
+    assert Median(np.int64(3)).startup_trials == Percentile(np.float64(25), np.int32(3)).startup_trials == 3
+
+
 def test_a_function_cannot_be_wrapped_by_patience() -> None:
     with pytest.raises(TypeError, match="Patient: pruner="):
         Patient(lambda trials, trial: True)
+
+
+def test_patience_is_no_pruner() -> None:
+    with pytest.raises(TypeError, match="pruner=5 is no pruner; write patience=5"):
+        Patient(5)

@@ -15,6 +15,14 @@ def objective(config):
     raise AssertionError("evaluated")
 
 
+async def awaited(config):
+    return 0.0
+
+
+def yielding(config):
+    yield 0.0
+
+
 @pytest.mark.parametrize(
     ("given", "kind", "message"),
     [
@@ -30,6 +38,8 @@ def objective(config):
         ({"trials": []}, TypeError, r"trials=\[\]: pass a Trials object, such as Trials\(\), or None"),
         ({"trials": [{"tid": 0}]}, TypeError, r"trials_from_docs makes one of documents"),
         ({"trials": Trials}, TypeError, r"is a class; pass an object of it: trials=Trials\(\)"),
+        ({"fn": awaited}, TypeError, r"fn=awaited is an async function.*asyncio.run"),
+        ({"fn": yielding}, TypeError, r"fn=yielding is a generator.*return the loss"),
         ({"early_stop_fn": 10}, TypeError, r"early_stop_fn=10: pass a function .* such as no_progress_loss"),
         ({"early_stop_fn": no_progress_loss}, TypeError, r"pass no_progress_loss\(20\)"),
     ],

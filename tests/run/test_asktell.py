@@ -88,7 +88,7 @@ def test_an_exhausted_space_is_said_so():
     assert len(driven(Search(space, "rand", revisit=True), 9, float).trials) == 9
 
 
-@pytest.mark.parametrize("wrong", [0, -1, 1.5, True])
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, True, "3"])
 def test_asking_for_no_number(wrong):
     """The value is named."""
     with pytest.raises(ValueError, match=r"ask\("):
@@ -154,6 +154,28 @@ def test_a_raised_exception_keeps_its_traceback():
     assert "test_a_raised_exception_keeps_its_traceback" in ask.trial["misc"]["traceback"]
 
 
+def test_a_class_of_exceptions_is_one_of_them():
+    """As with ``raise``."""
+    search = Search(SPACE, "rand")
+    pruned, failed = search.ask(2)
+    search.tell(pruned, TrialPruned)
+    search.tell(failed, MemoryError)
+    assert pruned.trial["result"]["status"] == "pruned"
+    assert failed.trial["misc"]["error"] == ("<class 'MemoryError'>", "")
+
+
+def test_what_is_told_reports_no_more():
+    """Its document is finished."""
+    search = Search(SPACE, "rand", pruner="median")
+    ask = search.ask()
+    ask.report(1.0, 0)
+    search.tell(ask, 1.0)
+    for late in (lambda: ask.report(2.0, 1), ask.should_prune):
+        with pytest.raises(ValueError, match="of trial 0: it is done, not open"):
+            late()
+    assert ask.trial["misc"]["reports"] == [[0, 1.0]]
+
+
 def test_telling_twice_is_refused():
     """The first outcome stands."""
     search = Search(SPACE, "rand")
@@ -171,9 +193,11 @@ def test_telling_of_what_was_not_asked():
         search.tell(99, 1.0)
     with pytest.raises(ValueError, match=r"trial 0 is in the queue.*call ask\(\) first"):
         search.tell(0, 1.0)
+    with pytest.raises(TypeError, match=r"tell\(\{'x': 0.5\}, ...\): pass what ask\(\) gave, or its tid"):
+        search.tell({"x": 0.5}, 1.0)
 
 
-@pytest.mark.parametrize("wrong", [None, "1.0", {"loss": 1.0}, {"status": "ok"}, ValueError])
+@pytest.mark.parametrize("wrong", [None, "1.0", {"loss": 1.0}, {"status": "ok"}, KeyboardInterrupt()])
 def test_what_is_no_outcome_leaves_the_trial_open(wrong):
     """The right one can still be told."""
     search = Search(SPACE, "rand")
@@ -248,12 +272,13 @@ def test_going_on_with_fmins_trials_and_back():
     assert trials.vals == whole.vals
 
 
-def test_what_is_left_open_is_asked_again():
-    """By the next search on the trials, after close; a ``with`` block closes."""
+def test_what_is_left_open_is_asked_again(caplog):
+    """By the next search on the trials, after close; a ``with`` block closes. That is no reason for a warning."""
     trials = Trials()
     with Search(SPACE, "rand", trials, seed=0) as search:
         search.tell(search.ask(), 1.0)
         left = search.ask(2)
+    assert not caplog.records
     assert [doc["state"] for doc in trials._dynamic_trials] == [JOB_STATE_DONE] + [JOB_STATE_CANCEL] * 2
     with pytest.raises(ValueError, match="told already: it is cancelled"):
         search.tell(left[0], 1.0)

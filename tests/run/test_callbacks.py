@@ -311,6 +311,28 @@ def test_an_objective_cannot_swallow_a_callbacks_failure():
 # ---------------------------------------------------------------- arguments
 
 
+def test_what_can_be_called_and_has_hooks_is_both():
+    """As a counter that is called after each trial and has something to do at the end."""
+
+    class Counter:
+        calls = ended = 0
+
+        def __call__(self, trials, trial):
+            self.calls += 1
+
+        def on_end(self, trials):
+            self.ended += 1
+
+    callback = Counter()
+    search(callbacks=callback, max_evals=4)
+    assert (callback.calls, callback.ended) == (4, 1)
+
+
+class Close:
+    def on_finish(self, trials, trial):
+        pass
+
+
 class Misspelt(Callback):
     def on_finish(self, trials, trial):
         pass
@@ -323,6 +345,7 @@ class Misspelt(Callback):
         ([3], r"callbacks\[0\]=3: pass a function"),
         ("print", "callbacks='print'"),
         (Diary, r"is a class; pass an object of it: Diary\(\.\.\.\)"),
+        (Close(), r"Close.on_finish: did you mean on_finished\?"),
         ([Misspelt()], r"Misspelt.on_finish: did you mean on_finished\?"),
         (no_progress_loss(3), "pass it as early_stop_fn=, or hpspace.stop.no_improvement"),
     ],

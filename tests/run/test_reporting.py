@@ -89,6 +89,7 @@ def test_what_is_no_number_is_refused_with_the_trial_and_the_value(
         (1.5, TypeError, "step=1.5"),
         ("3", TypeError, "step='3'"),
         (2.0, TypeError, "2.0"),
+        (2**63, ValueError, r"less than 2\*\*63"),
     ],
 )
 def test_a_step_is_a_whole_number_of_at_least_zero(
@@ -178,6 +179,17 @@ def test_a_pruner_that_decides_now_and_then_is_not_asked_about_the_same_turn_aga
         ctrl.report(1.0, step)
         verdicts.append(None if step == 2 else ctrl.should_prune())
     assert verdicts == [False, False, None, True, True, False]
+
+
+def test_an_answer_that_is_no_verdict_is_named(trials: Trials, trial: dict[str, Any]) -> None:
+    class Curt:
+        def decide(self, curve: Any, others: Any) -> Any:
+            return True
+
+    ctrl = ctrl_of(trials, trial, Curt())
+    ctrl.report(0.5)
+    with pytest.raises(TypeError, match=r"Curt.decide returned True: return prune.Verdict\(stop, reason\)"):
+        ctrl.should_prune()
 
 
 def test_a_function_of_the_trials_is_a_pruner(trials: Trials, trial: dict[str, Any]) -> None:

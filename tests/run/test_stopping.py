@@ -10,6 +10,7 @@ import pytest
 
 from hpspace import fmin, hp
 from hpspace.run.stopping import (
+    ask_early_stop,
     best_ok_loss,
     evaluation_limit,
     no_progress_loss,
@@ -84,6 +85,13 @@ def test_failed_and_nan_trials_are_never_progress():
 def test_a_run_of_failures_only_stops_too():
     """No loss at all is no progress either."""
     assert turns_until_stop(no_progress_loss(3), [{"status": "fail"}] * 5) == 3
+
+
+@pytest.mark.parametrize("answer", [None, 1, (True, [], 0), (True, None), "no"])
+def test_another_answer_is_named(answer):
+    """The function, what it said, and what it should say."""
+    with pytest.raises(TypeError, match=r"early_stop_fn=.*lambda.* returned .*: return \(stop, args\)"):
+        ask_early_stop(lambda trials: answer, None, [])
 
 
 def test_the_stop_function_can_be_pickled():

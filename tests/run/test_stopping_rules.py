@@ -75,6 +75,10 @@ def test_max_trials_ends_a_run():
         (lambda: stop.no_improvement(3, percent=math.nan), "percent=nan"),
         (lambda: stop.target(math.nan), r"target\(nan\): pass a number"),
         (lambda: stop.regret_bound(-1), "threshold=-1"),
+        (lambda: stop.max_trials("5"), r"max_trials\('5'\)"),
+        (lambda: stop.no_improvement(3, min_delta="0"), "min_delta='0'"),
+        (lambda: stop.target(None), r"target\(None\): pass a number"),
+        (lambda: stop.regret_bound("1"), "threshold='1'"),
         (lambda: stop.regret_bound(1, min_trials=2), "min_trials=2"),
     ],
 )

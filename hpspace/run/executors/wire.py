@@ -10,6 +10,7 @@ defined in a script.
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 from hpspace.exceptions import InvalidResult, ObjectiveError, TrialPruned
 from hpspace.run.executors.base import Died, Event, Finished, Raised
 from hpspace.run.executors.evaluation import raised, text_of
+from hpspace.run.objective import brief
 
 Message = tuple[str, tuple[Any, ...], bytes]
 
@@ -76,7 +78,7 @@ def encoded(event: Event) -> bytes:
         return _finished(event)
     if isinstance(event, Raised):
         fields = (event.tid, event.kind, event.message, event.traceback, event.pruned)
-        return dumps(("raised", fields, _dumps_or_nothing(event.error)))
+        return dumps(("raised", fields, _dumped_error(event.error)))
     assert isinstance(event, Died)
     return dumps(("died", (event.tid, event.exitcode, event.reason), b""))
 
@@ -131,11 +133,53 @@ def _refusing_key(result: Mapping[str, Any]) -> str:
     return "result"
 
 
-def _dumps_or_nothing(error: Exception) -> bytes:
+def _dumped_error(error: Exception) -> bytes:
+    """Pickle an exception so that it can be made again; nothing if there is no way, for texts are sent in any case."""
+    with contextlib.suppress(
+        Exception
+    ):  # exceptions refuse in whatever way they like, some of them when read
+        data = dumps(error)
+        if text_of(loads(data)) == text_of(error):  # its class may add words to its argument once more
+            return data
+    with contextlib.suppress(Exception):
+        data = dumps(_Taken(error))
+        loads(data)
+        return data
+    return b""
+
+
+class _Taken:
+    """An exception taken to pieces, for one that cannot be pickled, or not be made again by calling its class.
+
+    Such classes are common: their arguments are not those of `Exception`, as in ``super().__init__(f"{a} and {b}")``.
+    Pieces that refuse to travel are represented by their text.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        self._pieces = (
+            type(error),
+            tuple(map(_sendable, error.args)),
+            {name: _sendable(value) for name, value in vars(error).items()},
+        )
+
+    def __reduce__(self) -> Any:
+        return _put_together, self._pieces
+
+
+def _put_together(kind: type[Exception], args: tuple[Any, ...], state: dict[str, Any]) -> Exception:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    vars(error).update(state)
+    return error
+
+
+def _sendable(value: Any) -> Any:
+    """Return a value if it can be pickled, else its text."""
     try:
-        return dumps(error)
-    except Exception:  # noqa: BLE001 - the texts are sent in any case
-        return b""
+        loads(dumps(value))
+    except Exception:  # noqa: BLE001 - as above
+        return brief(value)
+    return value
 
 
 def _raised(fields: tuple[Any, ...], body: bytes) -> Raised:

@@ -283,25 +283,53 @@ def test_an_exception_comes_back_with_its_traceback(child: Any) -> None:
     assert not event.pruned
 
 
-def test_an_exception_that_cannot_travel_is_represented(child: Any) -> None:
-    """One that refuses to be pickled, and one that cannot be made again from its arguments."""
+def test_an_exception_arrives_as_itself_however_its_class_is_written(child: Any) -> None:
+    """So `catch=` and `except` know its bases. What pickle makes of most such classes is an error, or another text."""
 
-    class Locked(Exception):
+    class Failed(Exception):
+        pass
+
+    class Numbered(Failed):
+        def __init__(self, first: int, second: int) -> None:
+            super().__init__(f"{first} and {second}")
+            self.second = second
+
+    class Worded(Failed):
+        def __init__(self, code: int) -> None:
+            super().__init__(f"code {code}")
+
+    class Locked(Failed):
         def __init__(self) -> None:
             super().__init__("locked")
             self.lock = threading.Lock()
 
-    class Unmakeable(Exception):
-        def __init__(self, first: int, second: int) -> None:
-            super().__init__(f"{first} and {second}")
-
     def objective(x: float) -> float:
-        raise Locked if x == 1 else Unmakeable(1, 2)
+        raise {1: lambda: Numbered(1, 2), 2: lambda: Worded(7), 3: Locked}[x]()
 
     child.start(objective)
-    for x, name, text in [(1, "Locked", "locked"), (2, "Unmakeable", "1 and 2")]:
-        event = child.result(x)
-        assert isinstance(event.error, ObjectiveError) and name in event.kind and event.message == text
+    numbered, worded, locked = (child.result(x).error for x in (1, 2, 3))
+    assert isinstance(numbered, Failed) and str(numbered) == "1 and 2" and numbered.second == 2
+    assert isinstance(worded, Failed) and str(worded) == "code 7"
+    assert isinstance(locked, Failed) and locked.lock.startswith("<unlocked _thread.lock")
+
+
+def test_an_exception_that_cannot_travel_is_represented(child: Any) -> None:
+    """By one that shows the same, if its class cannot be called with what it was given."""
+
+    class Unmakeable(Exception):
+        def __new__(cls, *, needed: int) -> Any:
+            return super().__new__(cls, f"needs {needed}")
+
+        def __init__(self, *, needed: int) -> None:
+            pass
+
+    def objective(x: float) -> float:
+        raise Unmakeable(needed=2)
+
+    event = child.start(objective).result(1)
+    assert (
+        isinstance(event.error, ObjectiveError) and "Unmakeable" in event.kind and event.message == "needs 2"
+    )
 
 
 def test_a_pruned_trial_is_told_apart(child: Any) -> None:
