@@ -28,18 +28,17 @@ class CatBoostPruning:
         Whether the training was stopped by the pruner.
     """
 
-    def __init__(self, metric: str | None, data_name: str | None, every: int, link: Link) -> None:
+    def __init__(self, metric: str | None, data_name: str | None, link: Link) -> None:
         self.pruned = False
         self._metric = metric
         self._data_name = data_name
-        self._every = every
         self._link = link
         self._error: ValueError | None = None
 
     def after_iteration(self, info: Any) -> bool:
         """Report the metric of this round; True goes on."""
         step = info.iteration - 1  # CatBoost counts from 1
-        if step % self._every or self._link.ctrl is None:
+        if not self._link.due(step):
             return True
         try:
             name, value = self._chosen(info.metrics or {})
@@ -119,4 +118,4 @@ def pruning_callback(
     CatBoostPruning
         For the argument `callbacks` of ``fit``.
     """
-    return CatBoostPruning(metric, data_name, every, Link(ctrl, maximize))
+    return CatBoostPruning(metric, data_name, Link(ctrl, maximize, every))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from hpspace.integrations.link import Link, missing
+from hpspace.integrations.link import Link
 
 
 def pruning_callback(
@@ -33,7 +33,7 @@ def pruning_callback(
     fastai.callback.core.Callback
         Raises ValueError during the training if there is no such column.
     """
-    return _class()(monitor, every, Link(ctrl, maximize))
+    return _class()(monitor, Link(ctrl, maximize, every))
 
 
 @lru_cache(maxsize=1)
@@ -45,20 +45,16 @@ def _class() -> Any:
 
         order = 70  # after the recorder (50), which it reads
 
-        def __init__(self, monitor: str, every: int, link: Link) -> None:
+        def __init__(self, monitor: str, link: Link) -> None:
             super().__init__()
             self._monitor = monitor
-            self._every = every
             self._link = link
 
         def after_epoch(self) -> None:
             """Report the column of this epoch."""
-            if self.epoch % self._every or self._link.ctrl is None:
-                return
-            names = list(self.recorder.metric_names)[1:-1]  # between the epoch and the time
-            if self._monitor not in names:
-                raise missing("monitor", self._monitor, names, "the recorder")
-            value = self.recorder.values[-1][names.index(self._monitor)]
-            self._link.prune_if_bad(value, self.epoch, self._monitor)
+            if self._link.due(self.epoch):
+                names = list(self.recorder.metric_names)[1:-1]  # between the epoch and the time
+                there = dict(zip(names, self.recorder.values[-1]))
+                self._link.prune_by("monitor", self._monitor, there, self.epoch, "the recorder")
 
     return FastAIPruning

@@ -9,27 +9,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from hpspace.integrations.link import Link, missing
+from hpspace.integrations.link import Link
 
 
 class IgnitePruning:
     """A handler of Ignite; see `pruning_callback`."""
 
-    def __init__(self, trainer: Any, metric: str, every: int, link: Link) -> None:
+    def __init__(self, trainer: Any, metric: str, link: Link) -> None:
         self._trainer = trainer
         self._metric = metric
-        self._every = every
         self._link = link
 
     def __call__(self, evaluator: Any) -> None:
         """Report the metric of this evaluation."""
         epoch = self._trainer.state.epoch - 1  # Ignite counts from 1
-        if epoch % self._every or self._link.ctrl is None:
-            return
-        there = evaluator.state.metrics
-        if self._metric not in there:
-            raise missing("metric", self._metric, there, "the metrics of the evaluator")
-        self._link.prune_if_bad(there[self._metric], epoch, self._metric)
+        if self._link.due(epoch):
+            there = evaluator.state.metrics
+            self._link.prune_by("metric", self._metric, there, epoch, "the metrics of the evaluator")
 
 
 def pruning_callback(
@@ -56,4 +52,4 @@ def pruning_callback(
     callable
         For ``evaluator.add_event_handler(Events.COMPLETED, ...)``. Raises ValueError if there is no such metric.
     """
-    return IgnitePruning(trainer, metric, every, Link(ctrl, maximize))
+    return IgnitePruning(trainer, metric, Link(ctrl, maximize, every))

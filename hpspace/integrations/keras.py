@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from hpspace.integrations.link import Link, missing
+from hpspace.integrations.link import Link
 
 
 def pruning_callback(
@@ -33,7 +33,7 @@ def pruning_callback(
     keras.callbacks.Callback
         Raises ValueError during the training if there is no such log.
     """
-    return _class()(monitor, every, Link(ctrl, maximize))
+    return _class()(monitor, Link(ctrl, maximize, every))
 
 
 @lru_cache(maxsize=1)
@@ -43,19 +43,14 @@ def _class() -> Any:
     class KerasPruning(Callback):  # type: ignore[misc, unused-ignore]
         """A callback of Keras; see `pruning_callback`."""
 
-        def __init__(self, monitor: str, every: int, link: Link) -> None:
+        def __init__(self, monitor: str, link: Link) -> None:
             super().__init__()
             self._monitor_name = monitor
-            self._every = every
             self._link = link
 
         def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
             """Report the log of this epoch."""
-            if epoch % self._every or self._link.ctrl is None:
-                return
-            there = logs or {}
-            if self._monitor_name not in there:
-                raise missing("monitor", self._monitor_name, there, "the logs of Keras")
-            self._link.prune_if_bad(there[self._monitor_name], epoch, self._monitor_name)
+            if self._link.due(epoch):
+                self._link.prune_by("monitor", self._monitor_name, logs or {}, epoch, "the logs of Keras")
 
     return KerasPruning

@@ -22,16 +22,15 @@ class LightGBMPruning:
     order = 25
     before_iteration = False
 
-    def __init__(self, metric: str | None, valid_name: str | None, every: int, link: Link) -> None:
+    def __init__(self, metric: str | None, valid_name: str | None, link: Link) -> None:
         self._metric = metric
         self._valid_name = valid_name
-        self._every = every
         self._link = link
 
     def __call__(self, env: Any) -> None:
         """Report the metric of this round; `env` is a ``lightgbm.callback.CallbackEnv``."""
         step = env.iteration - env.begin_iteration
-        if step % self._every or self._link.ctrl is None:
+        if not self._link.due(step):
             return
         _, name, value, maximize = self._chosen(env.evaluation_result_list or ())[:4]
         if self._link.maximize is None:
@@ -87,4 +86,4 @@ def pruning_callback(
     >>> callback.order
     25
     """
-    return LightGBMPruning(metric, valid_name, every, Link(ctrl, maximize))
+    return LightGBMPruning(metric, valid_name, Link(ctrl, maximize, every))

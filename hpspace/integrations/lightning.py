@@ -13,7 +13,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from hpspace.integrations.link import Link, missing
+from hpspace.integrations.link import Link
 
 #: Modules that have a `Callback`.
 _HOMES = ("lightning.pytorch", "pytorch_lightning")
@@ -42,7 +42,7 @@ def pruning_callback(
         Of ``lightning.pytorch``, of ``pytorch_lightning``, or of both if both are imported. Raises ValueError during
         the training if there is no such metric.
     """
-    return _class(_homes())(monitor, every, Link(ctrl, maximize))
+    return _class(_homes())(monitor, Link(ctrl, maximize, every))
 
 
 @lru_cache(maxsize=3)
@@ -52,25 +52,22 @@ def _class(homes: tuple[str, ...]) -> Any:
     class LightningPruning(*bases):  # type: ignore[misc]
         """A callback of Lightning; see `pruning_callback`."""
 
-        def __init__(self, monitor: str, every: int, link: Link) -> None:
+        def __init__(self, monitor: str, link: Link) -> None:
             super().__init__()
             self._monitor = monitor
-            self._every = every
             self._link = link
 
         def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
             """Report the metric of this epoch."""
             epoch = trainer.current_epoch
-            if trainer.sanity_checking or epoch % self._every or self._link.ctrl is None:
+            if trainer.sanity_checking or not self._link.due(epoch):
                 return
             if trainer.world_size > 1:
                 raise NotImplementedError(
                     f"this training runs in {trainer.world_size} processes; pruning works in one: use devices=1"
                 )
-            there = trainer.callback_metrics
-            if self._monitor not in there:
-                raise missing("monitor", self._monitor, there, "the logged metrics of Lightning")
-            self._link.prune_if_bad(there[self._monitor].item(), epoch, self._monitor)
+            where = "the logged metrics of Lightning"
+            self._link.prune_by("monitor", self._monitor, trainer.callback_metrics, epoch, where)
 
     return LightningPruning
 

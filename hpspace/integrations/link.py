@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hpspace.run.reporting import current_ctrl
@@ -30,11 +30,21 @@ class Link:
         The trial; None is the one that is running when a report is made, if any.
     maximize : bool or None
         Whether large values of the metric are good; None is "as the search has it".
+    every : int
+        Report every so many steps, from step 0.
+
+    Raises
+    ------
+    ValueError
+        `every` is no whole number of at least 1.
     """
 
-    def __init__(self, ctrl: Any = None, maximize: bool | None = None) -> None:
+    def __init__(self, ctrl: Any = None, maximize: bool | None = None, every: int = 1) -> None:
+        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+            raise ValueError(f"pruning_callback(every={every!r}): pass a whole number, 1 or more")
         self._ctrl = ctrl
         self.maximize = maximize
+        self._every = every
         self._warned = False
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Link:
@@ -44,6 +54,35 @@ class Link:
     def ctrl(self) -> Any:
         """The Ctrl to speak to; None where no trial is running."""
         return current_ctrl() if self._ctrl is None else self._ctrl
+
+    def due(self, step: int) -> bool:
+        """Whether there is a trial, and it reports at this step."""
+        return step % self._every == 0 and self.ctrl is not None
+
+    def prune_by(self, what: str, name: str, there: Mapping[str, Any], step: int, where: str) -> None:
+        """Do as `prune_if_bad` with one of the values that a library logs.
+
+        Parameters
+        ----------
+        what : str
+            The callback's argument that names it, for the error.
+        name : str
+            Which value.
+        there : mapping
+            Name to value.
+        step : int
+            How far the training is.
+        where : str
+            What `there` is, in words.
+
+        Raises
+        ------
+        ValueError
+            It is not there; names those that are.
+        """
+        if name not in there:
+            raise missing(what, name, there, where)
+        self.prune_if_bad(there[name], step, name)
 
     def prune_if_bad(self, value: Any, step: int, name: str = "") -> None:
         """Report a value, and raise `TrialPruned` if the trial should end.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from hpspace.integrations.link import Link, missing
+from hpspace.integrations.link import Link
 
 
 def pruning_callback(
@@ -33,7 +33,7 @@ def pruning_callback(
     skorch.callbacks.Callback
         Raises ValueError during the training if there is no such column.
     """
-    return _class()(monitor, every, Link(ctrl, maximize))
+    return _class()(monitor, Link(ctrl, maximize, every))
 
 
 @lru_cache(maxsize=1)
@@ -43,21 +43,16 @@ def _class() -> Any:
     class SkorchPruning(Callback):  # type: ignore[misc, unused-ignore]
         """A callback of skorch; see `pruning_callback`. Its arguments are attributes, as skorch's clones need it."""
 
-        def __init__(self, monitor: str, every: int, link: Link) -> None:
+        def __init__(self, monitor: str, link: Link) -> None:
             self.monitor = monitor
-            self.every = every
             self.link = link
 
         def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
             """Report the column of this epoch."""
             row = net.history[-1]
             epoch = row["epoch"] - 1  # skorch counts from 1
-            if epoch % self.every or self.link.ctrl is None:
-                return
-            if self.monitor not in row:
-                raise missing(
-                    "monitor", self.monitor, [key for key in row if key != "batches"], "the history"
-                )
-            self.link.prune_if_bad(row[self.monitor], epoch, self.monitor)
+            if self.link.due(epoch):
+                there = {key: value for key, value in row.items() if key != "batches"}
+                self.link.prune_by("monitor", self.monitor, there, epoch, "the history")
 
     return SkorchPruning

@@ -47,7 +47,7 @@ def pruning_callback(
     xgboost.callback.TrainingCallback
         Raises ValueError during the training if there is no such metric.
     """
-    return _class()(metric, data_name, every, Link(ctrl, maximize))
+    return _class()(metric, data_name, Link(ctrl, maximize, every))
 
 
 @lru_cache(maxsize=1)
@@ -57,16 +57,15 @@ def _class() -> Any:
     class XGBoostPruning(TrainingCallback):  # type: ignore[misc, unused-ignore]
         """A callback of XGBoost; see `pruning_callback`."""
 
-        def __init__(self, metric: str | None, data_name: str | None, every: int, link: Link) -> None:
+        def __init__(self, metric: str | None, data_name: str | None, link: Link) -> None:
             super().__init__()
             self._metric = metric
             self._data_name = data_name
-            self._every = every
             self._link = link
 
         def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
             """Report the metric of this round; True would end the training without an exception."""
-            if epoch % self._every == 0 and self._link.ctrl is not None:
+            if self._link.due(epoch):
                 name, value = chosen(evals_log, self._metric, self._data_name)
                 if self._link.maximize is None:
                     self._link.maximize = name.startswith(_MAXIMIZED) and name != "mape"

@@ -105,7 +105,7 @@ def test_catboost_is_stopped_by_false_and_the_exception_comes_after() -> None:
     from hpspace import TrialPruned
 
     ctrl = Asked()
-    callback = CatBoostPruning("AUC", None, 1, Link(ctrl, True))
+    callback = CatBoostPruning("AUC", None, Link(ctrl, True))
     assert [callback.after_iteration(info(n)) for n in (1, 2, 3)] == [True, True, False]
     assert ctrl.told == [(0, -0.8), (1, -0.8), (2, -0.8)]
     with pytest.raises(TrialPruned):
@@ -113,7 +113,7 @@ def test_catboost_is_stopped_by_false_and_the_exception_comes_after() -> None:
 
 
 def test_catboosts_unknown_metric_is_raised_after_the_training() -> None:
-    callback = CatBoostPruning("F1", None, 1, Link(Asked(), True))
+    callback = CatBoostPruning("F1", None, Link(Asked(), True))
     assert callback.after_iteration(info(1)) is False
     with pytest.raises(
         ValueError, match=r"any validation set: F1.* have 'learn: Logloss', 'validation: Logloss'"
@@ -122,7 +122,7 @@ def test_catboosts_unknown_metric_is_raised_after_the_training() -> None:
 
 
 def test_a_catboost_training_that_was_let_go_on_raises_nothing() -> None:
-    callback = CatBoostPruning(None, None, 2, Link(Asked(), False))
+    callback = CatBoostPruning(None, None, Link(Asked(), False, every=2))
     assert [callback.after_iteration(info(n)) for n in (1, 2)] == [True, True]
     callback.check_pruned()
     assert not callback.pruned and len(callback._link.ctrl.told) == 1
@@ -140,9 +140,16 @@ def test_ignite_reads_the_trainers_epoch_and_the_evaluators_metrics() -> None:
         ignite_callback(trainer, "acc", ctrl=ctrl)(evaluator)
 
 
+@pytest.mark.parametrize("every", [0, -1, 1.5, True, "2"])
+def test_every_so_many_steps_is_a_count(every: Any) -> None:
+    """Said when the callback is made, not in the middle of a training."""
+    with pytest.raises(ValueError, match=r"every=.*: pass a whole number, 1 or more"):
+        ignite_callback(SimpleNamespace(), "nll", every=every)
+
+
 def test_without_a_trial_nothing_is_looked_at() -> None:
     ignite_callback(SimpleNamespace(state=SimpleNamespace(epoch=1)), "acc")(None)
-    assert CatBoostPruning("F1", None, 1, Link()).after_iteration(info(1)) is True
+    assert CatBoostPruning("F1", None, Link()).after_iteration(info(1)) is True
 
 
 def test_a_real_ctrl_is_what_callbacks_speak_to() -> None:
