@@ -262,6 +262,8 @@ class History:
         self._n = stop
         self._keys.update(self.space.keys(rows))
         self._kind[start:stop] = PENDING
+        if self._counts is not None:
+            self._counts[PENDING] += len(rows)
         new = np.arange(start, stop)
         for column in (self._steps, self._partials, self._resources):
             column[start:stop] = np.nan
@@ -319,18 +321,28 @@ class History:
         kind = np.asarray(kinds, dtype=np.int8)
         loss = np.where(kind == OK, np.asarray(losses, dtype=np.float64), np.nan)
         keep = self._order is not None and len(rows) <= _FEW and not self.ok[rows].any()
+        self._count_changes(rows, kind)
         self._kind[rows] = kind
         self._losses[rows] = loss
         for column, given in zip((self._steps, self._partials, self._resources), progress):
             if given is not None:
                 column[rows] = given
-        self._ranked = self._counts = None
+        self._ranked = None
         if keep:
             for row in rows[kind == OK]:
                 self._insert_into_order(int(row))
         else:
             self._order = None
         self.version += 1
+
+    def _count_changes(self, rows: NDArray[np.intp], kinds: NDArray[np.int8]) -> None:
+        """Keep the counts of kinds when rows are about to become others."""
+        if self._counts is None or len(rows) > _FEW:
+            self._counts = None
+            return
+        for before, after in zip(self._kind[rows].tolist(), kinds.tolist()):
+            self._counts[before] -= 1
+            self._counts[after] += 1
 
     def _insert_into_order(self, row: int) -> None:
         """Keep `order` when a row becomes OK: after better losses, and after earlier rows of the same loss."""

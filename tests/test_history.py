@@ -166,3 +166,16 @@ def test_a_selection_may_be_empty_and_may_know_other_points():
     assert len(none) == 0 and list(none.keys) == list(history.keys)
     none.append([[2, 0, np.nan]], [1.0], [OK])
     assert none.losses.tolist() == [1.0]
+
+
+def test_counts_of_kinds_follow_every_change():
+    """They are kept up with single trials and taken anew after many at once; either way they are right."""
+    rng, history = np.random.default_rng(0), History(SPACE)
+    for size in (1, 1, 30, 2, 1, 8, 9, 3):
+        history.append([[1, 0, np.nan]] * size, rng.random(size), rng.integers(0, 4, size))
+        changed = rng.permutation(len(history))[: min(len(history), size + 1)]
+        for _ in range(2):
+            assert [history.count(kind) for kind in (OK, FAILED, PENDING, PRUNED)] == [
+                int((history.kind == kind).sum()) for kind in (OK, FAILED, PENDING, PRUNED)
+            ]
+            history.update(changed, rng.random(len(changed)), rng.integers(0, 4, len(changed)))

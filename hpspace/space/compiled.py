@@ -244,9 +244,7 @@ class CompiledSpace:
     def keys(self, values: ArrayLike) -> list[bytes]:
         """Return one hashable key a row, equal for equal points; inactive parameters do not count."""
         rows = np.asarray(values, dtype=np.float64, order="C") + 0.0  # -0.0 + 0.0 == 0.0
-        absent = np.isnan(rows)
-        if absent.any():
-            rows[absent] = np.nan  # one bit pattern for every NaN
+        np.copyto(rows, np.nan, where=np.isnan(rows))  # one bit pattern for every NaN
         return [row.tobytes() for row in rows]
 
     # ---------------------------------------------------------------- rows and points

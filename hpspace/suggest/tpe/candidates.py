@@ -20,8 +20,6 @@ from hpspace.suggest.tpe.layout import Layout, Points
 
 Matrix = NDArray[np.float64]
 
-_CHOICE = 2
-
 
 class Candidates:
     """Some points of a space.
@@ -69,18 +67,11 @@ class Candidates:
         """Which parameters each point has, in the layout's order, shape (D, c); None if each has all."""
         if self.space.unconditional and self._values is None:
             return None
-        if self._values is None and self._coded:
-            assert self.space.paths is not None  # what `_coded` says
-            choices = self.x.take(self.layout.places.take(self.space.paths.columns), axis=0)
-            return self.space.paths.active(choices).take(self.layout.order, axis=0)
+        deciding, paths = self.layout.deciding, self.space.paths
+        if self._values is None and deciding is not None and paths is not None:
+            return paths.active(self.x.take(deciding, axis=0)).take(self.layout.order, axis=0)
         values = self.values.T[self.layout.order]
         return np.asarray(values == values)
-
-    @property
-    def _coded(self) -> bool:
-        """Whether activity follows from the codes of choices."""
-        paths = self.space.paths
-        return paths is not None and bool((self.space.kinds[paths.columns] == _CHOICE).all())
 
     @cached_property
     def points(self) -> Points:
@@ -104,5 +95,5 @@ class Candidates:
             return self.space.decode(coords)
         active = self.active.take(chosen, axis=1).take(self.layout.places, axis=0)
         rows = self.space.columns.decode(coords, needed=np.asarray(active.any(axis=1)))
-        rows[~active.T] = np.nan
+        np.copyto(rows, np.nan, where=~active.T)
         return rows

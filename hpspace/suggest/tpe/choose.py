@@ -164,7 +164,7 @@ class Chooser:
     def _best_new(self, ranking: Ranking, part: slice) -> int | None:
         """Return the best of some candidates that is neither old nor taken, and note that it is taken."""
         # as a rule the best is new: nothing has to be sorted then, and only its values are needed
-        best = part.start + int(self._scores(ranking, part).argmax())
+        best: int = part.start + int(self._scores(ranking, part).argmax())
         if self._first_new(ranking.candidates.rows(np.array([best]))) is not None:
             return best
         order = self._ordered(ranking, part)

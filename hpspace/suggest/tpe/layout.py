@@ -39,6 +39,8 @@ class Layout:
         Declared probabilities, padded with 0.
     selectors : int array
         The space's columns of the choices whose options have parameters of their own.
+    deciding : int array or None
+        Places of the columns of the space's `paths`, if these are choices: activity follows from codes then.
     """
 
     order: NDArray[np.intp]
@@ -47,6 +49,7 @@ class Layout:
     n_options: NDArray[np.float64]
     p: NDArray[np.float64]
     selectors: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, dtype=np.intp))
+    deciding: NDArray[np.intp] | None = None
 
     @cached_property
     def numeric(self) -> int:
@@ -94,6 +97,7 @@ class Layout:
             n_options=np.array([len(table) for table in tables], dtype=np.float64),
             p=p,
             selectors=_selectors(space, choices),
+            deciding=_deciding(space, np.argsort(order)),
         )
 
 
@@ -101,6 +105,14 @@ def _selectors(space: CompiledSpace, choices: NDArray[np.intp]) -> NDArray[np.in
     """Return the choices on which another parameter's existence depends."""
     named = {label for param in space.params for clauses in param.conditions for label, _ in clauses}
     return np.array([column for column in choices if space.labels[column] in named], dtype=np.intp)
+
+
+def _deciding(space: CompiledSpace, places: NDArray[np.intp]) -> NDArray[np.intp] | None:
+    """Return the places of the choices that activity follows from, given every column's; see `Layout`."""
+    paths = space.paths
+    if paths is None or not (space.kinds[paths.columns] == _CHOICE).all():
+        return None
+    return places[paths.columns]
 
 
 def pick(table: NDArray[T], columns: NDArray[np.intp]) -> NDArray[T]:

@@ -62,9 +62,9 @@ class Sampler:
         self._slots = n * np.arange(columns)[:, None]  # of column d, its first one among all
         self._offsets = _APART * np.arange(columns)[:, None]
         self._kernels = self._stacked(x, sigma, below, mass, spread)
-        self._has = np.ones((columns, n), dtype=bool)
-        self._has[:, :-1] = held > 0
-        self._complete = bool(self._has.all())
+        self._lacks = np.zeros((columns, n), dtype=bool)
+        self._lacks[:, :-1] = held <= 0
+        self._complete = not self._lacks.any()
         own = np.empty((columns, n))
         np.cumsum(held, axis=1, out=own[:, :-1])
         own[:, :-1] /= (held.sum(axis=1) + prior_weight)[:, None]
@@ -114,7 +114,7 @@ class Sampler:
             spots = uniform[1 + columns :]
             spots += self._offsets
             others = self._column_ends.searchsorted(spots, side="right")
-            slots = np.where(self._has.take(slots), slots, others)
+            np.copyto(slots, others, where=self._lacks.take(slots))
         offset, factor, centre, width = self._kernels.take(slots, axis=1)
         uniform = uniform[1 : 1 + columns]
         factor *= uniform

@@ -7,7 +7,7 @@ until other trials are good.
 All of it is a pure function of the history and of which trials are good: distances are sums of multiples of 2**-30,
 exact in any order, and which trials are looked at or sampled follows from the number of trials alone.
 
-Called by `evidence`. Axes: n trials, D columns of the space.
+Called by `evidence`. Axes: n trials, D columns of the space, in the order of `Layout` but in a history's arrays.
 """
 
 from __future__ import annotations
@@ -55,8 +55,9 @@ class Vicinity:
 
     def __init__(self, layout: Layout, coords: Matrix, good: Codes) -> None:
         self._good = good
-        self._choices = layout.order[layout.numeric :]
-        self._describe(layout, coords)
+        self._order = layout.order
+        self._numeric = layout.numeric  # in this order choices come after so many columns
+        self._describe(layout, coords.take(layout.order, axis=1))
         self._forget()
 
     def _describe(self, layout: Layout, coords: Matrix) -> None:
@@ -64,7 +65,7 @@ class Vicinity:
         known = coords == coords
         sums = np.where(known, coords, 0.0).sum(axis=0)
         self._centre = sums / np.maximum(known.sum(axis=0), 1)
-        codes = coords[:, self._choices]
+        codes = coords[:, self._numeric :]
         options = np.arange(layout.p.shape[1])
         shares = (codes[:, :, None] == options).sum(axis=0) / max(1, len(coords))  # (choices, options)
         self._rare = (1.0 - shares).ravel()
@@ -154,18 +155,15 @@ class Vicinity:
 
     def _apart(self, coords: Matrix) -> Matrix:
         """Return how far trials (n, D) are from the good ones; a code counts by how rare it is among them."""
-        apart = coords - self._centre
-        apart *= apart
+        apart = coords.take(self._order, axis=1)
         absent = np.isnan(apart)
-        some = bool(absent.any())
-        if len(self._choices):
-            codes = coords.take(self._choices, axis=1)
-            if some:
-                codes[np.isnan(codes)] = 0.0
-            codes += self._first
-            apart[:, self._choices] = self._rare.take(codes.astype(np.intp))
-        if some:
-            apart[absent] = _ABSENT
+        np.copyto(apart, 0.0, where=absent)
+        codes = apart[:, self._numeric :] + self._first
+        apart -= self._centre
+        apart *= apart
+        if len(self._first):
+            apart[:, self._numeric :] = self._rare.take(codes.astype(np.intp))
+        np.copyto(apart, _ABSENT, where=absent)
         return np.asarray(exact(apart, _BITS).sum(axis=1))
 
 
