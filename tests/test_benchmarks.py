@@ -18,15 +18,25 @@ def output_of(script: str) -> str:
 
 @pytest.mark.slow
 def test_run_all_prints_a_table_for_each_benchmark() -> None:
-    """One page with three tables; every row has a figure for hpspace."""
+    """One page with five tables; every row has a figure for hpspace."""
     page = output_of("run_all.py")
     rows = [line for line in page.splitlines() if line.startswith("| ") and "---" not in line]
     assert [line for line in page.splitlines() if line.startswith("## ")] == [
         "## Import",
         "## Sampling",
         "## Suggestions",
+        "## Where the time of a suggestion goes",
     ]
-    assert sum(" ms" in line for line in rows) == len(rows) - 3  # all but the three headers
+    assert sum(" ms" in line or " µs" in line for line in rows) == len(rows) - 5  # all but the headers
+
+
+def test_a_profile_says_what_share_each_stage_has() -> None:
+    """In each of the four spaces; a stage that always happens takes some time, and none more than the whole."""
+    rows = [line.strip("| ").split(" | ") for line in output_of("profile_suggest.py").splitlines()]
+    shares = {row[0]: [float(cell.split("(")[1].rstrip("%)")) for cell in row[1:]] for row in rows[2:]}
+    assert shares.pop("a whole suggestion") == [100.0] * 4
+    assert shares["draw candidates"] > [0.0] * 4
+    assert all(0 <= share <= 100 for row in shares.values() for share in row)
 
 
 def test_pruning_prints_a_row_for_each_pruner_and_family() -> None:

@@ -6,16 +6,23 @@ import os
 import platform
 
 import import_time
+import profile_suggest
 import sampling
 import suggestion_time
 from common import installed, version, wants_quick
 
-SECTIONS = {"Import": import_time, "Sampling": sampling, "Suggestions": suggestion_time}
+SECTIONS = {
+    "Import": import_time,
+    "Sampling": sampling,
+    "Suggestions": suggestion_time,
+    "Where the time of a suggestion goes": profile_suggest,
+}
 
 
 def setting() -> str:
     """Say what was measured: versions, interpreter, cores."""
-    libraries = ", ".join(f"{name} {version(name)}" for name in ["numpy", *installed()])
+    names = ["numpy", *installed(["hpspace", *suggestion_time.PEERS])]
+    libraries = ", ".join(f"{name} {version(name)}" for name in names)
     return f"{libraries}; Python {platform.python_version()}, {os.cpu_count()} cores."
 
 

@@ -1,8 +1,11 @@
-"""How long 1,000 draws of a large conditional space take: 250 parameters, half of them under a choice.
+"""How long 1,000 draws take: of a large conditional space, 250 parameters, half of them under a choice.
 
 The same space is built with the same calls in both libraries. Three stages are timed apart: preparing the
 space (`compile_space`; Hyperopt: `Domain`), drawing columns (`sample`; Hyperopt: `rand.suggest_batch`), and
 drawing them as trial documents (`rand.suggest` in both).
+
+And of a flat space of 20 parameters: what random search proposes in one batch, beside the uniform numbers from which it
+is computed, drawn by numpy.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from common import installed, medians, milliseconds, ratio, table, wants_quick
+from suggestion_time import declared_space
 
 
 def block(hp: Any, i: int) -> dict[str, Any]:
@@ -81,6 +85,30 @@ def hyperopt_stages(blocks: int, rows: int) -> Stages:
 
 
 def report(quick: bool) -> str:
+    return f"{conditional(quick)}\n\n{batch(quick)}"
+
+
+def batch(quick: bool) -> str:
+    """Return a table of one batch of random search."""
+    import hpspace
+    from hpspace.history import History
+    from hpspace.suggest.random import Random
+
+    rows, rounds = (10, 1) if quick else (1000, 200)
+    space = hpspace.compile_space(declared_space(hpspace.hp, "flat20"))
+    rng, history = np.random.default_rng(1), History(space)
+    tasks = {
+        "numpy: uniform numbers": lambda: rng.random((rows, len(space))),
+        "hpspace: what `rand` proposes": lambda: Random().propose(space, history, rows, rng),
+    }
+    seconds = medians({name: partial(timed, task) for name, task in tasks.items()}, rounds)
+    base = seconds["numpy: uniform numbers"]
+    lines = [[name, milliseconds(median), ratio(median, base)] for name, median in seconds.items()]
+    return table([f"{len(space)} parameters, {rows:,} rows", "median", "× numpy"], lines)
+
+
+def conditional(quick: bool) -> str:
+    """Return the table of the large space."""
     blocks, rows, rounds = (3, 10, 1) if quick else (25, 1000, 3)
     makers = {"hpspace": hpspace_stages, "hyperopt": hyperopt_stages}
     tasks = {name: makers[name](blocks, rows) for name in installed(list(makers))}

@@ -4,8 +4,10 @@ A suggestion is what a driver waits for between two evaluations: from "give me t
 The history is the same for all: n points drawn at random, with random losses. Every library then suggests,
 is told a loss, and suggests again; the libraries take turns and the median counts.
 
-Spaces: `flat` has 20 independent parameters of four kinds; `nested` is the classifier pipeline of the demo
-with 8 parameters of which 1 to 5 are active.
+Spaces: `flat5`, `flat20` and `flat100` have so many independent parameters of four kinds; `nested` is the classifier
+pipeline of the demo with 8 parameters of which 1 to 5 are active.
+
+Optuna and Rustuna, whose sampler is compiled, are asked by `ask` and the `suggest_*` calls of one trial.
 """
 
 from __future__ import annotations
@@ -18,9 +20,12 @@ from typing import Any, Protocol
 import numpy as np
 from common import installed, medians, milliseconds, ratio, table, wants_quick
 
-SPACES = ("flat", "nested")
+SPACES = ("flat5", "flat20", "flat100", "nested")
 ALGORITHMS = ("rand", "tpe")
-FLAT_SIZE = 20
+PEERS = ("hyperopt", "optuna", "rustuna")
+
+#: A library is left out of longer histories of a space when a suggestion there took longer than this, in seconds.
+PATIENCE = 2.0
 
 
 class Subject(Protocol):
@@ -35,14 +40,14 @@ class Subject(Protocol):
 
 def declared_space(hp: Any, name: str) -> Any:
     """Build a space with `hp.*` calls (Hyperopt and hpspace)."""
-    if name == "flat":
+    if name.startswith("flat"):
         kinds = [
             lambda label: hp.uniform(label, -5, 5),
             lambda label: hp.loguniform(label, math.log(1e-5), 0),
             lambda label: hp.quniform(label, 0, 100, 1),
             lambda label: hp.choice(label, ["red", "green", "blue", "grey"]),
         ]
-        return {f"p{i}": kinds[i % 4](f"p{i}") for i in range(FLAT_SIZE)}
+        return {f"p{i}": kinds[i % 4](f"p{i}") for i in range(size_of(name))}
     svm = {
         "C": hp.lognormal("svm_C", 0, 1),
         "kernel": hp.choice("kernel", ["linear", {"rbf": hp.lognormal("width", 0, 1)}]),
@@ -56,9 +61,9 @@ def declared_space(hp: Any, name: str) -> Any:
 
 
 def run_through(trial: Any, name: str) -> None:
-    """Ask an Optuna trial for the parameters of a space, those of the taken branch only."""
-    if name == "flat":
-        for i in range(FLAT_SIZE):
+    """Ask a trial of Optuna or Rustuna for the parameters of a space, those of the taken branch only."""
+    if name.startswith("flat"):
+        for i in range(size_of(name)):
             kind, label = i % 4, f"p{i}"
             if kind == 0:
                 trial.suggest_float(label, -5, 5)
@@ -79,6 +84,11 @@ def run_through(trial: Any, name: str) -> None:
         if trial.suggest_categorical("depth", ["free", "limited"]) == "limited":
             trial.suggest_int("max_depth", 1, 200, log=True)
         trial.suggest_int("min_split", 2, 100, log=True)
+
+
+def size_of(name: str) -> int:
+    """Return the number of parameters of a flat space."""
+    return int(name.removeprefix("flat"))
 
 
 # ---- the libraries ----------------------------------------------------------------------------------------
@@ -115,8 +125,28 @@ class HyperoptStyle:
         return seconds
 
 
-class OptunaStyle:
-    """Optuna's default sampler of that name, through `ask` and the `suggest_*` calls of one trial."""
+class AskAndTell:
+    """A study that is asked for trials, which are asked for parameters."""
+
+    study: Any
+    space: str
+    losses: np.random.Generator
+
+    def suggest(self) -> float:
+        start = time.perf_counter()
+        trial = self.study.ask()
+        run_through(trial, self.space)
+        seconds = time.perf_counter() - start
+        self.study.tell(self.told(trial), float(self.losses.normal()))
+        return seconds
+
+    def told(self, trial: Any) -> Any:
+        """Return what `tell` knows a trial by."""
+        return trial
+
+
+class OptunaStyle(AskAndTell):
+    """Optuna's default sampler of that name."""
 
     def __init__(self, algorithm: str, space: str, n: int) -> None:
         optuna = importlib.import_module("optuna")
@@ -129,42 +159,65 @@ class OptunaStyle:
             self.suggest()
         self.study.sampler = samplers[algorithm](seed=1)
 
-    def suggest(self) -> float:
-        start = time.perf_counter()
-        trial = self.study.ask()
-        run_through(trial, self.space)
-        seconds = time.perf_counter() - start
-        self.study.tell(trial, float(self.losses.normal()))
-        return seconds
+
+class RustunaStyle(AskAndTell):
+    """Rustuna's sampler of that name, on a study in memory."""
+
+    def __init__(self, algorithm: str, space: str, n: int) -> None:
+        rustuna = importlib.import_module("rustuna")
+        samplers = {"rand": rustuna.samplers.RandomSampler, "tpe": rustuna.samplers.TPESampler}
+        self.space = space
+        self.losses = np.random.default_rng(0)
+        storage = rustuna.storages.InMemoryStorage()
+        drawn = rustuna.samplers.RandomSampler(seed=0)
+        self.study = rustuna.create_study(study_name="benchmark", storage=storage, sampler=drawn)
+        for _ in range(n):
+            self.suggest()
+        # a study's sampler cannot be replaced, but the same study can be opened with another
+        sampler = samplers[algorithm](seed=1)
+        self.study = rustuna.load_study(study_name="benchmark", storage=storage, sampler=sampler)
+
+    def told(self, trial: Any) -> Any:
+        return trial.number
 
 
 def subject(library: str, algorithm: str, space: str, n: int) -> Subject:
     if library == "optuna":
         return OptunaStyle(algorithm, space, n)
+    if library == "rustuna":
+        return RustunaStyle(algorithm, space, n)
     return HyperoptStyle(library, algorithm, space, n)
 
 
 # ---- the table --------------------------------------------------------------------------------------------
 
 
-def row(algorithm: str, space: str, n: int, rounds: int, libraries: list[str]) -> list[str]:
-    subjects = {name: subject(name, algorithm, space, n) for name in libraries}
-    seconds = medians({name: one.suggest for name, one in subjects.items()}, rounds)
-    cells = [algorithm, space, f"{n:,}", milliseconds(seconds["hpspace"])]
-    for peer in ("hyperopt", "optuna"):
-        measured = seconds.get(peer)
-        cells.append(
-            "–" if measured is None else f"{milliseconds(measured)} ({ratio(measured, seconds['hpspace'])})"
-        )
-    return cells
+def rows(algorithm: str, space: str, sizes: list[int], rounds: int, libraries: list[str]) -> list[list[str]]:
+    """Return a row for each length of the history; who was too slow in one is left out of the next."""
+    found, left = [], libraries
+    for n in sizes:
+        subjects = {name: subject(name, algorithm, space, n) for name in left}
+        seconds = medians({name: one.suggest for name, one in subjects.items()}, rounds)
+        found.append([algorithm, space, f"{n:,}", milliseconds(seconds["hpspace"]), *beside(seconds)])
+        left = [name for name in left if seconds[name] <= PATIENCE]
+    return found
+
+
+def beside(seconds: dict[str, float]) -> list[str]:
+    """Return the cells of the peers."""
+    ours = seconds["hpspace"]
+    return [
+        f"{milliseconds(seconds[peer])} ({ratio(seconds[peer], ours)})" if peer in seconds else "–"
+        for peer in PEERS
+    ]
 
 
 def report(quick: bool) -> str:
     sizes, rounds = ([25], 1) if quick else ([100, 1_000, 10_000], 9)
-    libraries = installed()
-    rows = [row(a, s, n, rounds, libraries) for a in ALGORITHMS for s in SPACES for n in sizes]
+    libraries = installed(["hpspace", *PEERS])
+    lines = [line for a in ALGORITHMS for s in SPACES for line in rows(a, s, sizes, rounds, libraries)]
     return table(
-        ["algorithm", "space", "trials", "hpspace", "hyperopt (÷ hpspace)", "optuna (÷ hpspace)"], rows
+        ["algorithm", "space", "trials", "hpspace", *(f"{peer} (÷ hpspace)" for peer in PEERS)], lines
     )
 
 
