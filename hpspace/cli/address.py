@@ -53,6 +53,18 @@ def opened(url: str | None, exp_key: str | None = None, create: bool = True) -> 
     return Trials.open(url, exp_key, refresh=False)
 
 
+def shows_password(url: str | None) -> bool:
+    """Whether a URL on a command line holds a password, which everybody on the machine can read there."""
+    from hpspace.trials.mongo.url import HIDDEN, parse
+
+    if url is None or not url.startswith("mongo"):
+        return False
+    try:
+        return parse(url).password not in (None, HIDDEN)
+    except UnknownStore:  # which is said when it is opened
+        return False
+
+
 def _own_server(exp_key: str | None) -> Any:
     """Open the MongoDB that the environment names, or that was started for this user."""
     from hpspace.trials.mongo.trials import MongoTrials

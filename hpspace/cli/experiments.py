@@ -61,6 +61,8 @@ def _list(given: argparse.Namespace) -> int:
     trials = _opened(given, refresh=False)
     rows = []
     for experiment in trials.store.experiments():
+        if trials._exp_key not in (None, experiment.exp_key):
+            continue
         sign = -1.0 if experiment.direction == "maximize" else 1.0
         best = experiment.best_loss
         counts = {JOB_STATE_NAMES[state]: n for state, n in sorted(experiment.counts.items())}
@@ -110,9 +112,14 @@ def _row(doc: dict[str, Any], direction: str) -> dict[str, Any]:
         "value": -loss if negated else loss,
         "attempt": doc.get("attempt"),
         "owner": doc.get("owner"),
-        "error": None if error is None else f"{error[0]}: {error[1]}",
+        "error": None if error is None else f"{_short(error[0])}: {error[1]}",
     }
     return {**facts, **{label: values[0] for label, values in misc["vals"].items() if values}}
+
+
+def _short(kind: str) -> str:
+    """Return the name in what ``str`` makes of a class, which is how Hyperopt's documents name exceptions."""
+    return str(kind).removeprefix("<class '").removesuffix("'>")
 
 
 def _best(given: argparse.Namespace) -> int:

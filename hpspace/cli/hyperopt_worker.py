@@ -8,20 +8,31 @@ failure of the trial. Exit codes are those of `hpspace.cli.main`.
 from __future__ import annotations
 
 import argparse
+import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from hpspace.cli.address import URL_VARIABLE
 from hpspace.cli.main import WRONG, Parser
 from hpspace.cli.worker import add_logging, set_up_logging, work
 from hpspace.exceptions import StoreError
+
+#: Variables that say which store is meant.
+_NAMING = (URL_VARIABLE, "HPSPACE_MONGO_URL", "HPSPACE_MONGO_URL_FILE")
+
+#: What Hyperopt's program takes without the flag ``--mongo``.
+DEFAULT = "localhost:27017/hyperopt"
 
 
 def parser() -> Parser:
     """Return the parser with Hyperopt's flags."""
     made = Parser(prog="hpspace-mongo-worker", description="Evaluate the trials of a MongoDB.")
     made.add_argument(
-        "--mongo", default="localhost:27017/hyperopt", help="host:port/db, or a whole MongoDB URL"
+        "--mongo",
+        help=f"host:port/db, or a whole MongoDB URL; by default the variable {URL_VARIABLE}, then HPSPACE_MONGO_URL, "
+        f"then {DEFAULT}",
     )
     made.add_argument("--exp-key", help="serve this experiment only")
     made.add_argument("--poll-interval", type=float, default=5.0, help="seconds between looks, at most (5)")
@@ -46,10 +57,21 @@ def url_of(mongo: str) -> str:
     --------
     >>> url_of("host:1234/db"), url_of("mongodb://host/db")
     ('mongo://host:1234/db/jobs', 'mongodb://host/db')
+    >>> url_of("host:1234/db?tls=true#first")
+    'mongo://host:1234/db/jobs?tls=true#first'
     """
     if "://" in mongo:
         return mongo
-    return f"mongo://{mongo}" if mongo.rstrip("/").endswith("/jobs") else f"mongo://{mongo.rstrip('/')}/jobs"
+    place = re.split(r"[?#]", mongo, maxsplit=1)[0]
+    short = place.rstrip("/").removesuffix("/jobs")
+    return f"mongo://{short}/jobs{mongo[len(place) :]}"
+
+
+def _wanted(mongo: str | None) -> str | None:
+    """Return the URL that is meant; None for the one of the environment."""
+    if mongo is None and any(os.environ.get(name) for name in _NAMING):
+        return None
+    return url_of(DEFAULT if mongo is None else mongo)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given: argparse.Namespace = parser().parse_args(arguments)
     set_up_logging(given.log_level, given.log_format)
     try:
-        return work(given, url_of(given.mongo))
+        return work(given, _wanted(given.mongo))
     except (StoreError, ValueError, ImportError) as error:
         sys.stderr.write(f"hpspace-mongo-worker: {error}\n")
         return WRONG

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hpspace.cli.address import HELP, URL_VARIABLE, opened
+from hpspace.cli.address import HELP, URL_VARIABLE, opened, shows_password
 from hpspace.exceptions import StoreUnavailable
 
 #: Environment variable by which a worker knows its supervisor: without it the worker stops after its trial.
@@ -81,7 +81,21 @@ def run(given: argparse.Namespace) -> int:
         raise ValueError("--objective and --space go together: both are MODULE:NAME")
     if given.trial_timeout is not None and given.no_subprocesses:
         raise ValueError("--trial-timeout needs a child process, which --no-subprocesses forbids")
-    return _supervise(given) if given.jobs > 1 else work(given, given.url)
+    if given.jobs == 1:
+        return work(given, given.url)
+    warn_of_password(given.url)
+    return _supervise(given)
+
+
+def warn_of_password(url: str | None) -> None:
+    """Say so if the command line of this process, which goes on for long, shows a password."""
+    if shows_password(url):
+        logging.getLogger("hpspace").warning(
+            "the password in this command line can be read by everybody on the machine (ps); "
+            "give the URL in the variable %s instead",
+            URL_VARIABLE,
+            extra={"action": "password_shown"},
+        )
 
 
 def work(given: argparse.Namespace, url: str | None) -> int:
@@ -90,6 +104,7 @@ def work(given: argparse.Namespace, url: str | None) -> int:
     from hpspace.run.trust import by_name
     from hpspace.run.worker import Worker
 
+    warn_of_password(url)
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))  # modules beside the script, as `python script.py` finds them
     trials = _opened_patiently(url, given.exp_key, given.reserve_timeout)

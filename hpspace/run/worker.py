@@ -9,70 +9,41 @@ One trial's way through here::
 
 The worker itself runs no user code: a child process does, so that a crash, a leak or a loop in C costs a trial and not
 the worker, and the worker's heartbeat goes on while the objective computes. Signals only set a number that the loop
-looks at; nothing is ever raised into an objective.
+looks at; nothing is ever raised into an objective. What is evaluated is the business of `worker_objectives`, how a
+trial comes to its end that of `worker_trial`.
 
 Stopping: the first SIGTERM, SIGINT or SIGHUP lets the current trial finish within `drain_timeout` seconds, a second one
 hands it back at once; SIGUSR1 stops after the current trial however long it takes. A store that does not answer holds
-nobody up: some seconds later the worker leaves without it, and its trial is another's when the lease ends.
+nobody up: some seconds later the worker leaves without it, and its trial is another's when the lease ends. Until it is
+told to stop, a worker waits: for trials, for a server that is away, for room on a full disk; and keeps its result.
 """
 
 from __future__ import annotations
 
 import contextlib
-import copy
 import functools
 import logging
-import math
 import os
 import platform
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from hpspace.exceptions import ExecutorError, InvalidResult, UntrustedObjective
-from hpspace.run import turn
-from hpspace.run.claimed import ClaimedTrials
+from hpspace.run.claimed import NO_ROOM, ClaimedTrials, Patience
 from hpspace.run.ctrl import Ctrl
-from hpspace.run.direction import stored
 from hpspace.run.elsewhere import STOP_ASKED
-from hpspace.run.executors.base import Called, Died, Event, Executor, Finished, Job, Raised, TimedOut, answer
-from hpspace.run.orders import LAST_WORDS, Done, Limits, Settings, Stop
-from hpspace.run.trust import Parcel, opened, pruner_of, shared_key
-from hpspace.trials.document import spec_from_misc
-from hpspace.trials.fidelity import resource_of
+from hpspace.run.executors.base import Died, Event, Raised
+from hpspace.run.orders import Done, Limits, Settings, Stop
+from hpspace.run.worker_objectives import Objective, Objectives
+from hpspace.run.worker_trial import LOOK, evaluated, hand_back, job_of, own_folder, store_end, tell
 from hpspace.trials.shared.contract import Claim, Store
 from hpspace.trials.shared.keeper import Keeper
 
 logger = logging.getLogger(__name__)
 
-#: Seconds for which an objective that could not be loaded is left alone.
-LEFT_ALONE = 60.0
-
-#: Seconds between two looks at signals and claims while an objective computes.
-LOOK = 0.25
-
 #: Seconds between two looks whether an idle worker is told to stop.
 IDLE_LOOK = 1.0
-
-#: Seconds for which the list of experiments is believed, while some of them are left alone.
-LIST_HOLDS = 5.0
-
-#: Signals that children take no notice of: this process decides.
-SHIELDED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
-
-
-@dataclass
-class _Objective:
-    """The objective of an experiment, ready to evaluate."""
-
-    sha: str
-    trials: ClaimedTrials
-    executor: Executor
-    pruner: Any = None
-    loaded: bool = False
 
 
 class Worker:
@@ -111,9 +82,8 @@ class Worker:
             role="worker",
         )
         self._keeper.facts["python"] = platform.python_version()
-        self._objectives: dict[str | None, _Objective] = {}
-        self._left_alone: dict[str | None, float] = {}  # experiment to the end of its being left alone
-        self._listed: tuple[float, list[str]] = (-math.inf, [])  # when the experiments were listed, and they
+        self._objectives = Objectives(store, self._keeper, self.settings)
+        self._patience = Patience()
         self._ended = threading.Event()
         self._start = self._idle_since = time.monotonic()
 
@@ -133,8 +103,7 @@ class Worker:
                     if not self._take_one():
                         self._store.wait(self._nap())
             finally:
-                for objective in self._objectives.values():
-                    objective.executor.close(kill=True)
+                self._objectives.close()
         logger.info("the worker stops: %s", self.done.reason, extra={"action": "worker_stop"})
         return self.done
 
@@ -144,14 +113,16 @@ class Worker:
 
         def watch() -> None:
             while not self._ended.wait(LOOK):
-                if self.stop.overdue(self.settings.drain_timeout):
+                if self._is_overdue():
                     logger.warning(
                         "the store does not answer; the worker leaves without it, and its trial is evaluated again "
                         "when the lease has ended",
                         extra={"action": "left_without_store"},
                     )
-                    self._store.close()
-                    self._ended.wait(LAST_WORDS)
+                    break
+            while not self._ended.is_set():  # on its way out it may turn to the store again
+                self._store.close()
+                self._ended.wait(LOOK)
 
         self._ended.clear()
         watcher = threading.Thread(target=watch, name="hpspace-leaving", daemon=True)
@@ -161,6 +132,9 @@ class Worker:
         finally:
             self._ended.set()
             watcher.join()
+
+    def _is_overdue(self) -> bool:
+        return self.stop.overdue(self.settings.drain_timeout)
 
     def _over(self) -> bool:
         """Whether to stop; the reason is noted."""
@@ -187,13 +161,16 @@ class Worker:
 
     def _take_one(self) -> bool:
         """Evaluate one trial; False if there is none for this worker."""
-        claim = self._next_claim()
+        try:
+            claim = self._patience.repeat(self._next_claim, self._over)
+        except NO_ROOM:  # still none when it was time to stop
+            return False
         if claim is None:
             return False
         exp_key = claim.doc["exp_key"]
-        trials = ClaimedTrials(self._store, exp_key, self._keeper)
+        trials = ClaimedTrials(self._store, exp_key, self._keeper, self._patience, self._is_overdue)
         trial = trials.document(claim.tid)
-        objective = self._objective(exp_key, trials)
+        objective = self._objectives.get(exp_key, trials)
         if objective is None:
             trials.hand_back(trial, counted=False)
             return False
@@ -203,223 +180,56 @@ class Worker:
 
     def _next_claim(self) -> Claim | None:
         """Claim the first trial whose objective is not left alone."""
-        now = time.monotonic()
-        self._left_alone = {key: end for key, end in self._left_alone.items() if end > now}
-        if not self._left_alone:
-            return self._keeper.claim()
-        if self.settings.exp_key is not None:
-            return None
-        if now - self._listed[0] > LIST_HOLDS:
-            keys = [experiment.exp_key for experiment in self._store.experiments()]
-            self._listed = now, [key for key in keys if key is not None]
-        others = [key for key in self._listed[1] if key not in self._left_alone]
-        return next(filter(None, (self._keeper.claim(exp_key=key) for key in others)), None)
-
-    # ---------------------------------------------------------------- objectives
-
-    def _objective(self, exp_key: str | None, trials: ClaimedTrials) -> _Objective | None:
-        """Return the objective of an experiment, None if it cannot be had now."""
-        try:
-            sha, blob, signature = self._store.domain(exp_key)
-        except KeyError:
-            self._leave_alone(exp_key, "no driver has published an objective for it yet")
-            return None
-        known = self._objectives.get(exp_key)
-        if known is not None and known.sha == sha:
-            known.trials = trials
-            return known
-        try:
-            parcel = self.settings.parcel or self._parcel(blob, signature)
-            pruner = pruner_of(parcel)
-        except Exception as error:  # noqa: BLE001 - it is read from a pickle, which may raise anything
-            self._leave_alone(exp_key, str(error) or type(error).__name__)
-            return None
-        if known is not None:
-            known.executor.close(kill=True)
-        made = _Objective(sha, trials, self._executor(parcel), pruner)
-        self._objectives[exp_key] = made
-        return made
-
-    def _parcel(self, blob: bytes | None, signature: str | None) -> Parcel:
-        if blob is None:
-            raise UntrustedObjective(
-                "its driver evaluates the trials itself and has sent no objective: "
-                "open the trials with workers=1 (or asynchronous=True) there"
-            )
-        return opened(blob, signature, shared_key())
-
-    def _executor(self, parcel: Parcel) -> Executor:
-        if not self.settings.subprocess:
-            from hpspace.run.executors.here import HereExecutor
-
-            return HereExecutor(parcel.domain)
-        from hpspace.run.executors.processes import ProcessExecutor
-
-        executor = ProcessExecutor(1, fresh=self.settings.fresh, shielded=SHIELDED)
-        executor.start_pickled(parcel.domain)
-        return executor
-
-    def _leave_alone(self, exp_key: str | None, reason: str) -> None:
-        """Say why an experiment cannot be served, to this log and to its driver, and leave it for a while."""
-        logger.error(
-            "experiment %s is left alone for %d s: %s",
-            exp_key,
-            LEFT_ALONE,
-            reason,
-            extra={"action": "cannot_load", "exp_key": exp_key},
-        )
-        self._left_alone[exp_key] = time.monotonic() + LEFT_ALONE
-        self._keeper.tell(cannot_load={**self._keeper.facts.get("cannot_load", {}), str(exp_key): reason})
-        known = self._objectives.pop(exp_key, None)
-        if known is not None:
-            known.executor.close(kill=True)
+        keys = self._objectives.to_serve()
+        return next(filter(None, (self._keeper.claim(exp_key=key) for key in keys)), None)
 
     # ---------------------------------------------------------------- one trial
 
-    def _evaluate(self, objective: _Objective, trial: dict[str, Any], attempt: int) -> None:
+    def _evaluate(self, objective: Objective, trial: dict[str, Any], attempt: int) -> None:
         """Evaluate a claimed trial and store how it ended."""
         began = time.monotonic()
-        ctrl = Ctrl(
-            objective.trials,
-            trial,
-            pruner=objective.pruner,
-            on_stop=functools.partial(self._stop_search, trial["exp_key"]),
-        )
-        if hasattr(objective.executor, "answering"):  # it evaluates in `wait`: questions cannot be events
-            objective.executor.answering = functools.partial(answer, ctrl=ctrl)
-        with _own_folder(self.settings.workdir, trial) as folder:
-            try:
-                objective.executor.submit(self._job(trial, objective.trials, folder))
-                event = self._end_of(objective, trial, ctrl)
-            except ExecutorError as error:
-                event = Died(trial["tid"], None, str(error))
+        trials, settings = objective.trials, self.settings
+        on_stop = functools.partial(self._stop_search, trial["exp_key"])
+        ctrl = Ctrl(trials, trial, pruner=objective.pruner, on_stop=on_stop)
+        with own_folder(settings.workdir, trial) as folder:
+            job = job_of(trial, trials, folder, settings.trial_timeout)
+            event = evaluated(
+                objective.executor,
+                job,
+                ctrl,
+                settings,
+                self.stop,
+                lambda: self._keeper.held(trial["tid"]) is not None,
+            )
             self._conclude(objective, trial, event, attempt)
         if event is not None:
-            self._tell(trial, event, attempt, time.monotonic() - began)
-
-    def _job(self, trial: dict[str, Any], trials: ClaimedTrials, folder: Path | None) -> Job:
-        misc = copy.deepcopy(trial["misc"])
-        place = None if folder is None else str(folder.absolute())
-        facts = {"direction": trials.direction, "resource": resource_of(trial), "folder": place}
-        return Job(trial["tid"], spec_from_misc(misc), misc, self.settings.trial_timeout, **facts)
-
-    def _end_of(self, objective: _Objective, trial: dict[str, Any], ctrl: Ctrl) -> Event | None:
-        """Answer what the objective asks until it ends; None if the worker had to let go of the trial."""
-        while True:
-            patience = self.stop.patience(self.settings.drain_timeout)
-            for event in objective.executor.wait(max(0.0, min(LOOK, patience))):
-                if isinstance(event, Called):
-                    answer(event, ctrl)
-                else:
-                    return event
-            lost = self._keeper.held(trial["tid"]) is None
-            if lost or patience <= 0:
-                objective.executor.cancel(trial["tid"])
-                return None
+            tell(trial, event, attempt, time.monotonic() - began)
 
     def _conclude(
-        self, objective: _Objective, trial: dict[str, Any], event: Event | None, attempt: int
+        self, objective: Objective, trial: dict[str, Any], event: Event | None, attempt: int
     ) -> None:
         """Store what an event says of its trial."""
         trials = objective.trials
         if event is None:
-            if trials.hand_back(trial, counted=False):
-                logger.warning(
-                    "trial %d was handed back",
-                    trial["tid"],
-                    extra={"action": "handed_back", "tid": trial["tid"]},
-                )
+            hand_back(trials, trial)
             return
-        if isinstance(event, Raised) and not objective.loaded and not _has_loaded(objective.executor):
+        if isinstance(event, Raised) and not objective.has_loaded:
             trials.hand_back(trial, counted=False)
-            self._leave_alone(trial["exp_key"], f"its objective cannot be loaded: {event.message}")
+            self._objectives.leave_alone(trial["exp_key"], f"its objective cannot be loaded: {event.message}")
             return
-        self._note_loaded(objective, trial["exp_key"])
+        self._objectives.note_loaded(trial["exp_key"], objective)
         if isinstance(event, Died) and attempt < self.settings.max_attempts:
             trials.hand_back(trial, counted=True)
             return
         self.done.error = event.error if isinstance(event, Raised) and not event.pruned else None
-        failed = not _stored_end(trials, trial, event)
+        failed = not store_end(trials, trial, event)
         self.done.ended += 1
         self.done.failures = self.done.failures + 1 if failed else 0
-
-    def _note_loaded(self, objective: _Objective, exp_key: str | None) -> None:
-        """Take back what was said of an objective that could not be loaded before."""
-        objective.loaded = True
-        missing = self._keeper.facts.get("cannot_load", {})
-        if missing.pop(str(exp_key), None) is not None:
-            self._keeper.tell(cannot_load=missing)
 
     def _stop_search(self, exp_key: str | None) -> None:
         """Tell drivers that an objective wants the search to end."""
         self._store.update_meta(exp_key, {STOP_ASKED: time.time()})
 
-    def _tell(self, trial: dict[str, Any], event: Event, attempt: int, seconds: float) -> None:
-        """Write the one line of a trial."""
-        outcome = type(event).__name__.lower()
-        what = getattr(event, "result", None) or {}
-        said = what.get("loss", what.get("status")) if what else getattr(event, "message", None)
-        logger.info(
-            "trial=%d exp_key=%s outcome=%s attempt=%d seconds=%.3f loss=%s",
-            trial["tid"],
-            trial["exp_key"],
-            outcome,
-            attempt,
-            seconds,
-            said if said is not None else getattr(event, "reason", ""),
-            extra={
-                "action": "trial_ended",
-                "tid": trial["tid"],
-                "exp_key": trial["exp_key"],
-                "outcome": outcome,
-                "attempt": attempt,
-                "seconds": round(seconds, 3),
-            },
-        )
-
-
-def _stored_end(trials: ClaimedTrials, trial: dict[str, Any], event: Event) -> bool:
-    """Store how a trial ended; return whether that was with a result."""
-    if isinstance(event, Finished):
-        try:
-            result = stored(event.result, trials.direction, trial["tid"])
-        except InvalidResult as error:
-            turn.fail(trials, trial, str(type(error)), str(error))
-            return False
-        turn.finish(trials, trial, result)
-        return True
-    if isinstance(event, Raised) and event.pruned:
-        turn.prune(trials, trial, event.message)
-        return True
-    if isinstance(event, Raised):
-        turn.fail(trials, trial, event.kind, event.message, event.traceback)
-    elif isinstance(event, Died):
-        turn.fail(trials, trial, "ProcessDied", event.reason)
-    elif isinstance(event, TimedOut):
-        turn.fail(trials, trial, "TrialTimeout", f"no result after {event.seconds} s")
-    return False
-
 
 def _reached(value: float, limit: float | None) -> bool:
     return limit is not None and value >= limit
-
-
-def _has_loaded(executor: Executor) -> bool:
-    """Whether the objective was loaded at least once where it is evaluated."""
-    return bool(getattr(executor, "loaded", True))
-
-
-@contextlib.contextmanager
-def _own_folder(workdir: Path | None, trial: dict[str, Any]) -> Iterator[Path | None]:
-    """Give a trial a folder of its own, which goes afterwards if nothing was left in it."""
-    wanted = trial["misc"].get("workdir") if workdir is None else workdir
-    if wanted is None:
-        yield None
-        return
-    folder = Path(wanted) / str(trial["tid"])
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        yield folder
-    finally:
-        with contextlib.suppress(OSError):  # it is not empty
-            folder.rmdir()

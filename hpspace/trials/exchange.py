@@ -4,7 +4,7 @@ A file of lines begins with a header, ``{"hpspace": "trials", "schema": 1, "dire
 one trial document a line, written by `trials.shared.encoding`, so that NaN, tuples, bytes and dates come back as they
 were. Version 1 of the schema is the document of `trials.document`; what stores add to it is left out.
 
-Attachments move between stores, and not into text files. (Pickles of Hyperopt's trials are read by `Trials.load`.)
+Attachments move between stores, and not into text files. (Pickles of Hyperopt's trials: `hpspace.trials.hyperopt`.)
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from typing import Any
 from hpspace.exceptions import StoreTooNew
 from hpspace.trials.attachments import ATTACHED
 from hpspace.trials.document import DOMAIN_CMD, TRIAL_KEYS
-from hpspace.trials.joining import join
-from hpspace.trials.shared.contract import STORE_KEYS
+from hpspace.trials.joining import bare, join
 from hpspace.trials.shared.encoding import decode, encode
 from hpspace.trials.trials import Trials
 
@@ -58,8 +57,7 @@ def lines_of(
     """
     yield json.dumps({"hpspace": "trials", "schema": SCHEMA, "direction": direction, "space": space}) + "\n"
     for doc in docs:
-        kept = {key: value for key, value in doc.items() if key not in STORE_KEYS and key != "_id"}
-        yield encode(kept, f"trial {doc['tid']}") + "\n"
+        yield encode(bare(doc), f"trial {doc['tid']}") + "\n"
 
 
 def export_jsonl(trials: Any, path: str | Path) -> int:

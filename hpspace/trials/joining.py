@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hpspace.trials.document import JOB_STATE_NEW, JOB_STATE_RUNNING, requeued
-from hpspace.trials.shared.contract import STORE_KEYS
+from hpspace.trials.shared.contract import OWN_KEYS, STORE_KEYS
 
 Document = dict[str, Any]
 
@@ -66,11 +66,26 @@ def join(target: Any, docs: Sequence[Mapping[str, Any]], direction: str) -> list
 
 def _adopted(doc: Mapping[str, Any], exp_key: str | None) -> Document:
     """Return a copy of a document that belongs to an experiment and to nobody's claim."""
-    kept = {key: value for key, value in doc.items() if key not in STORE_KEYS and not key.startswith("_")}
-    mine: Document = {**copy.deepcopy(kept), "exp_key": exp_key, "version": 0}
+    mine: Document = {**copy.deepcopy(bare(doc)), "exp_key": exp_key, "version": 0}
     if mine["state"] == JOB_STATE_RUNNING:
         requeued(mine)["state"] = JOB_STATE_NEW
     return mine
+
+
+def bare(doc: Mapping[str, Any]) -> Document:
+    """Return a document without what the store that it comes from has added.
+
+    Parameters
+    ----------
+    doc : mapping
+        A trial document.
+
+    Returns
+    -------
+    dict
+        With the same values.
+    """
+    return {key: value for key, value in doc.items() if key not in STORE_KEYS and key not in OWN_KEYS}
 
 
 def _is_in(there: Mapping[Any, Document], doc: Document) -> bool:

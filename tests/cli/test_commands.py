@@ -14,6 +14,7 @@ import pytest
 from hpspace import SqliteTrials, Trials, fmin, hp
 from hpspace.cli.hyperopt_worker import main as hyperopt_main
 from hpspace.cli.main import main
+from hpspace.exceptions import StoreUnavailable
 from hpspace.trials.document import new_document
 
 
@@ -95,6 +96,16 @@ def test_list_counts_by_state_and_shows_values_as_the_user_sees_them(run, url):
     assert (code, err) == (0, "")
     assert (first["exp_key"], first["done"], first["error"], first["best"]) == ("first", 4, 2, 0.25)
     assert (second["exp_key"], second["new"], second["best"]) == ("second", 2, None)
+
+
+def test_list_of_one_experiment_shows_that_one(run, url):
+    assert [row["exp_key"] for row in json.loads(run("list", url + "#second", "--json")[1])] == ["second"]
+
+
+def test_errors_are_shown_by_the_name_of_their_class(run, url):
+    """Documents name them as Hyperopt does, ``<class 'ValueError'>``."""
+    assert "ValueError: too much" in run("show", url + "#first", "--tid", 2)[1]
+    assert "class" not in run("show", url + "#first", "--tid", 2)[1]
 
 
 def test_list_of_an_empty_store_says_so(run, tmp_path):
@@ -224,6 +235,36 @@ def test_a_misspelt_file_is_not_made(run, tmp_path):
 def test_the_url_may_come_from_the_environment(run, url, monkeypatch):
     monkeypatch.setenv("HPSPACE_URL", url + "#second")
     assert len(json.loads(run("show", "--json")[1])) == 2
+
+
+def unreachable(*args):
+    raise StoreUnavailable("nobody answers")
+
+
+@pytest.mark.parametrize("program", [main, hyperopt_main])
+def test_a_password_in_a_workers_command_line_is_warned_of(program, capsys, monkeypatch):
+    """`ps` shows it for as long as the worker lives; the message itself does not."""
+    url = "mongodb://ann:tiger@127.0.0.1:1/db"
+    words = ["worker", url] if program is main else ["--mongo", url]
+    monkeypatch.setattr("hpspace.cli.worker.opened", unreachable)
+    assert program([*words, "--reserve-timeout", "0"]) == 2
+    said = capsys.readouterr().err
+    assert "HPSPACE_URL instead" in said and "tiger" not in said
+
+
+def test_a_password_in_the_environment_is_not(run, monkeypatch):
+    monkeypatch.setenv("HPSPACE_URL", "mongodb://ann:tiger@127.0.0.1:1/db")
+    monkeypatch.setattr("hpspace.cli.worker.opened", unreachable)
+    code, _, err = run("worker", "--reserve-timeout", "0")
+    assert code == 2 and "nobody answers" in err
+    assert "HPSPACE_URL instead" not in err and "tiger" not in err
+
+
+def test_hyperopts_program_without_an_address_takes_that_of_the_environment(capsys, monkeypatch, url):
+    """A pool of either kind is served: whatever `hpspace worker` opens."""
+    monkeypatch.setenv("HPSPACE_URL", url + "#none")
+    assert hyperopt_main(["--reserve-timeout", "0"]) == 0
+    assert "worker for sqlite:" in capsys.readouterr().err
 
 
 def test_no_server_runs(run, tmp_path):

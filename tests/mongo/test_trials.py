@@ -6,16 +6,18 @@ import contextlib
 import pickle
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from hpspace import fmin, hp
+from hpspace import Trials, fmin, hp
 from hpspace.exceptions import DomainSwapError, StoreError
 from hpspace.mongoexp import MongoJobs, MongoTrials, OperationFailure
 from hpspace.run.mongod import Server
 from hpspace.run.orders import Settings, Stop
 from hpspace.run.worker import Worker
 from hpspace.trials.document import JOB_STATE_DONE, JOB_STATE_RUNNING, new_document
+from hpspace.trials.exchange import export_jsonl, import_jsonl
 from hpspace.trials.mongo.store import MongoStore, open_store
 from hpspace.trials.mongo.url import parse
 
@@ -95,6 +97,22 @@ def test_the_objective_is_fetched_once_by_a_worker(
     store.publish_domain("e", "sha", ttl=0.0)
     store.publish_domain("e", "other", b"another")
     assert store.domain("e") == ("other", b"another", None)
+
+
+def test_trials_with_attachments_go_into_text_files_and_other_stores(
+    trials: MongoTrials, tmp_path: Path
+) -> None:
+    """What the database has added to documents, such as the ids of its files, stays there."""
+    added(trials, 1)
+    trials.trial_attachments(trials.trials[0])["log"] = b"bytes"
+    trials.refresh()
+    assert export_jsonl(trials, tmp_path / "lines") == 1
+    (line,) = import_jsonl(tmp_path / "lines").documents()
+    copy = Trials()
+    trials.copy_to(copy)
+    plain = set(new_document(0, {"x": 0.0})) | {"version"}
+    assert set(line) == set(copy.documents()[0]) == plain
+    assert copy.trial_attachments(copy.trials[0])["log"] == b"bytes"
 
 
 def test_the_experiment_may_stand_in_the_address(standalone_url: str) -> None:

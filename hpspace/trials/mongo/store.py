@@ -24,7 +24,7 @@ from hpspace.trials.mongo.url import MongoUrl
 from hpspace.trials.mongo.values import restored, storable
 from hpspace.trials.mongo.where import given
 from hpspace.trials.moves import check_outcome
-from hpspace.trials.shared.contract import LEASE, MAX_ATTEMPTS, SCHEMA_VERSION, Claim, Reaped
+from hpspace.trials.shared.contract import LEASE, MAX_ATTEMPTS, OWN_KEYS, SCHEMA_VERSION, Claim, Reaped
 from hpspace.trials.shared.rules import check_insertable, new_token, same_trial, tid_taken, worker_lost
 
 R = TypeVar("R")
@@ -37,9 +37,6 @@ _HOLD = {
     **dict.fromkeys(("tid", "owner", "token", "attempt", "lease", "lease_until"), True),
     "silent": {"$divide": [{"$subtract": [moves.NOW, "$refresh_time"]}, 1000]},  # seconds
 }
-
-#: Keys of a stored document that another store's copy of it does not take along.
-_OWN_KEYS = frozenset({"_id", "_attachments", "error", "lease", "mtime"})
 
 
 class MongoStore(MongoReader):
@@ -344,7 +341,7 @@ def insertable(doc: Mapping[str, Any]) -> Document:
     """Return the copy of a document that is inserted, with an ``_id`` of its own; Unstorable if there is none."""
     from bson import ObjectId
 
-    copy = storable({key: value for key, value in doc.items() if key not in _OWN_KEYS}, f"trial {doc['tid']}")
+    copy = storable({key: value for key, value in doc.items() if key not in OWN_KEYS}, f"trial {doc['tid']}")
     return {"_id": ObjectId(), **copy, "error": copy["misc"].get("error")}
 
 

@@ -59,6 +59,10 @@ STORE_KEYS: Mapping[str, Any] = {
     "closed_by": None,  # token of the claim that ended the trial
 }
 
+#: Keys that a store may add for itself: no copy of a document takes them along. (MongoDB's; ``error`` is where Hyperopt
+#: keeps what is ``misc["error"]`` here.)
+OWN_KEYS = frozenset({"_id", "_attachments", "error", "lease", "mtime"})
+
 
 @dataclass(frozen=True)
 class Claim:
