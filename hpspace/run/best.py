@@ -10,7 +10,7 @@ from hpspace.run.ctrl import Ctrl
 from hpspace.run.direction import direction_of
 from hpspace.run.domain import Domain
 from hpspace.trials.bests import why_no_best
-from hpspace.trials.direction import shown
+from hpspace.trials.direction import measure, shown
 
 #: Hyperopt's words when there is no best trial; programs look for them.
 NO_TASKS = "There are no evaluation tasks, cannot return argmin of task losses."
@@ -61,7 +61,8 @@ class Best(dict[str, Any]):
         return self.loss
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({super().__repr__()}, config={self.config!r}, loss={self.loss!r})"
+        name = measure(direction_of(self.trials))
+        return f"{type(self).__name__}({super().__repr__()}, config={self.config!r}, {name}={self.loss!r})"
 
     def __copy__(self) -> Best:
         return Best(self, config=self.config, loss=self.loss, trials=self.trials)

@@ -289,7 +289,8 @@ def fail(trials: Any, trial: dict[str, Any], kind: str, message: str, where: str
     bool
         As of `finish`.
     """
-    logger.error("trial %s: %s: %s", trial["tid"], _short(kind), message, extra=event("trial_error", trial))
+    text = message.removeprefix(f"trial {trial['tid']}: ")
+    logger.error("trial %s: %s: %s", trial["tid"], _short(kind), text, extra=event("trial_error", trial))
     error = (kind, message)
     return bool(
         move(trials, "conclude")(trial, JOB_STATE_ERROR, error=error, traceback=where, misc=_said(trial))

@@ -32,6 +32,13 @@ def test_it_is_the_argmin_dict(best):
     assert type(best["n"]) is float
 
 
+def test_what_was_maximised_is_no_loss_to_people():
+    """Its text has the word that the progress display uses."""
+    best = fmin(lambda c: 1.0, SPACE, "rand", 1, rstate=0, verbose=False, direction="maximize")
+    assert repr(best).endswith(", value=1.0)")
+    assert repr(Best({"x": 1}, loss=0.5)).endswith(", loss=0.5)")
+
+
 def test_it_knows_the_config_the_loss_and_the_trials(best):
     """The most frequent complaint: indices instead of values, and trials made by hand (pain 1)."""
     assert best.config == space_eval(SPACE, best)
