@@ -129,8 +129,8 @@ def work(given: argparse.Namespace, url: str | None) -> int:
         in_store=getattr(given, "max_jobs_in_db", None),
     )
     worker = Worker(trials.store, settings, limits)
-    logging.getLogger("hpspace").info("worker for %s", trials.store.url, extra={"action": "worker_start"})
     with heeding_signals(worker.stop):
+        logging.getLogger("hpspace").info("worker for %s", trials.store.url, extra={"action": "worker_start"})
         worker.run()
     trials.close()
     return 0
