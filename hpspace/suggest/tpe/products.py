@@ -34,6 +34,8 @@ def product(a: Matrix, b: Matrix, out: Matrix | None = None) -> Matrix:
     n = b.shape[1]
     found = np.empty((len(a), n)) if out is None else out
     step = max(1, _ONE_THREAD // max(1, a.size))
+    if n <= step:
+        return np.matmul(a, b, out=found)
     for i in range(0, n, step):
         np.matmul(a, b[:, i : i + step], out=found[:, i : i + step])
     return found

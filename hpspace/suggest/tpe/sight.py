@@ -68,7 +68,6 @@ class Sight:
     def _see_grids(self, x: Matrix, absent: NDArray[np.bool_] | None) -> Codes:
         tables, s, g = self.tables, len(self.tables.smooth), len(self.tables.tabled)
         there = tables.edges.searchsorted(x[tables.tabled_part] + tables.offsets, side="right")
-        there -= 1
         self.cells[s : s + g] = tables.cell_there.take(there)
         values = tables.value_there.take(there)
         if absent is not None:
@@ -86,7 +85,7 @@ class Sight:
         else:
             np.logical_not(absent[:s], out=on)
         if s > reals:  # of a large grid only the values that are not tabled
-            on[reals:] *= self.values.take(tables.fine_ones, axis=0) == tables.sizes[tables.fine_ones]
+            on[reals:] *= self.values.take(tables.fine_ones, axis=0) == tables.fine_sizes
             np.copyto(cells[reals:], tables.nothing, where=on[reals:] == 0.0)
         np.multiply(smooth, on, out=linear)
         np.multiply(linear, smooth, out=squares)

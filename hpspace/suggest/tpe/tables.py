@@ -89,13 +89,14 @@ class Tables:
     fine_ones : int array
         Which of them are smooth as well.
     edges : float64 array
-        Where the tabled columns' stretches begin, see `_cut_grids`; column g is moved by ``offsets[g, 0]``.
+        Where the tabled columns' stretches begin, but the first, see `_cut_grids`; column g is moved by
+        ``offsets[g, 0]``.
     value_there, cell_there : int arrays
         The tabled value of each stretch, the number of values if it has none, and its cell.
     half_there : float64 array
         Half the width of each stretch's value; 0 if it is not tabled.
     sizes : int array, shape (G, 1)
-        Numbers of tabled values.
+        Numbers of tabled values; `fine_sizes`: of those that are smooth as well.
     narrowest : int array
         The levels of the numeric columns when all of them have the smallest bandwidth; always this object.
     """
@@ -181,7 +182,8 @@ class Tables:
             cells.append(np.where(what < len(grid), self.first_value[row] + what, self.nothing))
         halves = [np.append(0.5 * grid.widths, 0.0)[what] for grid, what in zip(self.grids.values(), values)]
         self.half_there = np.concatenate(halves) if edges else np.empty(0)
-        self.edges = np.concatenate(edges) if edges else np.empty(0)
+        # so many of them are not above a coordinate as stretches come before its own
+        self.edges = np.concatenate(edges)[1:] if edges else np.empty(0)
         self.value_there = np.concatenate(values) if edges else np.empty(0, dtype=np.intp)
         self.cell_there = np.concatenate(cells) if edges else np.empty(0, dtype=np.intp)
         self.sizes = np.array([len(grid) for grid in self.grids.values()], dtype=np.intp)[:, None]
@@ -192,6 +194,7 @@ class Tables:
         if len(self.grids) == self.layout.grids:
             self.tabled_part = slice(self.layout.reals, self.layout.numeric)
         self.fine_ones = np.array([list(self.grids).index(row) for row in self.fine], dtype=np.intp)
+        self.fine_sizes: Codes = self.sizes[self.fine_ones]
 
     def level(self, counts: NDArray[np.float64]) -> Codes:
         """Return the rounded bandwidth of columns with a number of trials: a power of `_RATIO`."""

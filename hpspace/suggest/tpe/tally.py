@@ -151,7 +151,6 @@ class Tally:
         if not len(tables.tabled):
             return
         there = tables.edges.searchsorted(x[:, tables.tabled_part] + tables.offsets.T, side="right")
-        there -= 1
         centres = tables.value_there.take(there)
         if tables.fine:
             self.half[start : start + len(x)] = tables.half_there.take(there.take(tables.fine_ones, axis=1))
