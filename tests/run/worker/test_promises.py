@@ -139,7 +139,7 @@ def test_one_worker_serves_experiments_with_different_objectives(pool):
         of.close()
 
 
-def test_a_worker_waits_for_a_server_that_is_not_there_yet(monkeypatch, capsys, tmp_path):
+def test_a_worker_waits_for_a_server_that_is_not_there_yet(monkeypatch, caplog, tmp_path):
     """Pools are started in any order; the log says what it waits for."""
     opened, tries = worker_command.opened, []
 
@@ -151,9 +151,10 @@ def test_a_worker_waits_for_a_server_that_is_not_there_yet(monkeypatch, capsys, 
 
     monkeypatch.setattr(worker_command, "opened", away_at_first)
     monkeypatch.setattr(worker_command, "AWAY_PAUSE", 0.01)
+    monkeypatch.setattr(worker_command, "set_up_logging", lambda level, style: None)
     monkeypatch.setenv("HPSPACE_URL", "mongodb://db:27017/tuning")
     assert main(["worker", "--max-jobs", "0"]) == 0
-    assert capsys.readouterr().err.count("nobody answers at db:27017; trying again") == 2
+    assert caplog.text.count("nobody answers at db:27017; trying again") == 2
 
 
 @pytest.mark.parametrize("program", ["hpspace.cli.main", "hpspace.cli.hyperopt_worker"])
