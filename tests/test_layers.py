@@ -37,6 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 DOORS = {
     "__init__",
+    "__main__",
     "anneal",
     "asha",
     "atpe",

@@ -285,7 +285,7 @@ def test_hyperopts_program_refuses_in_one_line(capsys):
 
 def program(*words):
     return subprocess.run(
-        [sys.executable, "-m", "hpspace.cli.main", *words],
+        [sys.executable, "-m", "hpspace", *words],
         capture_output=True,
         text=True,
         timeout=60,
