@@ -462,7 +462,8 @@ class ObjectiveError(RuntimeError):
 
     def __str__(self) -> str:
         """Show what a traceback would show."""
-        return f"{self.kind}: {self.message}" + (f"\n\n{self.traceback}" if self.traceback else "")
+        head = f"{self.kind}: {self.message}" if self.message else self.kind
+        return f"{head}\n\n{self.traceback}" if self.traceback else head
 
 
 class ExecutorError(RuntimeError):
