@@ -61,7 +61,7 @@ demo: $(VENV)/installed-demo
 	$(BIN)/python docs/examples/digits_pipeline.py
 
 benchmark: $(BENCH_VENV)/installed
-	$(BENCH_BIN)/python tests/benchmarks/run_all.py
+	OMP_NUM_THREADS=1 $(BENCH_BIN)/python tests/benchmarks/run_all.py
 
 # ---- what a developer runs -------------------------------------------------------------------------------
 
