@@ -12,6 +12,7 @@ from typing import Any
 
 from hpspace.exceptions import Fault, InvalidFidelity
 from hpspace.run.rules import Rule, ended
+from hpspace.run.stopping import is_number
 from hpspace.trials.fidelity import fidelity_of, resource_of
 
 
@@ -57,7 +58,7 @@ def total_resource(budget: float, resuming: bool = False) -> Rule:
     >>> sum(doc["misc"]["fidelity"]["resource"] for doc in best.trials)
     60
     """
-    if isinstance(budget, bool) or not budget > 0:
+    if not (is_number(budget) and budget > 0):
         raise ValueError(f"total_resource({budget!r}): pass a number above 0, in units of the resource")
     return TotalResource(float(budget), resuming)
 

@@ -65,10 +65,10 @@ def levels(low: float, high: float, eta: int) -> tuple[int | float, ...]:
 
     Examples
     --------
-    >>> levels(1, 81, 3), levels(1, 100, 4), levels(2, 3, 3)
-    ((1, 3, 9, 27, 81), (1, 4, 16, 100), (3,))
+    >>> levels(1, 81, 3), levels(1, 100, 4), levels(2, 3, 3), levels(0.1, 1.0, 3)
+    ((1, 3, 9, 27, 81), (1, 4, 16, 100), (3,), (0.1, 0.3, 1.0))
     """
-    return (*(low * eta**k for k in range(log_floor(low, high, eta))), high)
+    return (*(_tidy(low, eta**k) for k in range(log_floor(low, high, eta))), high)
 
 
 def brackets(low: float, high: float, eta: int) -> tuple[tuple[Rung, ...], ...]:
@@ -110,4 +110,10 @@ def _bracket(s: int, s_max: int, low: float, high: float, eta: int) -> tuple[Run
 def _share(low: float, high: float, parts: int) -> int | float:
     if isinstance(high, int):
         return high // parts
-    return max(low, high / parts)  # rounding may lead below
+    return max(low, _tidy(high, 1 / parts))  # rounding may lead below
+
+
+def _tidy(resource: float, factor: float) -> float:
+    """Return a product without its last digits if it is a float: 0.3 and not 0.30000000000000004."""
+    product = resource * factor
+    return product if factor == 1 or isinstance(product, int) else float(f"{product:.12g}")
