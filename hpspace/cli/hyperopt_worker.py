@@ -16,7 +16,7 @@ from pathlib import Path
 
 from hpspace.cli.address import URL_VARIABLE
 from hpspace.cli.main import WRONG, Parser
-from hpspace.cli.worker import add_logging, set_up_logging, work
+from hpspace.cli.worker import add_logging, count, seconds, set_up_logging, some_seconds, work
 from hpspace.exceptions import StoreError
 
 #: Variables that say which store is meant.
@@ -35,12 +35,14 @@ def parser() -> Parser:
         f"then {DEFAULT}",
     )
     made.add_argument("--exp-key", help="serve this experiment only")
-    made.add_argument("--poll-interval", type=float, default=5.0, help="seconds between looks, at most (5)")
-    made.add_argument("--reserve-timeout", type=float, help="stop after so many seconds without a trial")
-    made.add_argument("--max-jobs", type=int, help="stop after so many trials")
-    made.add_argument("--max-consecutive-failures", type=int, help="stop after so many errors in a row")
-    made.add_argument("--max-jobs-in-db", type=int, help="stop when the database holds so many trials")
-    made.add_argument("--last-job-timeout", type=float, help="begin no trial after so many seconds")
+    made.add_argument(
+        "--poll-interval", type=some_seconds, default=5.0, help="seconds between looks, at most (5)"
+    )
+    made.add_argument("--reserve-timeout", type=seconds, help="stop after so many seconds without a trial")
+    made.add_argument("--max-jobs", type=count, help="stop after so many trials")
+    made.add_argument("--max-consecutive-failures", type=count, help="stop after so many errors in a row")
+    made.add_argument("--max-jobs-in-db", type=count, help="stop when the database holds so many trials")
+    made.add_argument("--last-job-timeout", type=seconds, help="begin no trial after so many seconds")
     made.add_argument("--workdir", type=Path, help="each trial runs in a folder of its own in here")
     made.add_argument("--no-subprocesses", action="store_true", help="evaluate in the worker's own process")
     add_logging(made)

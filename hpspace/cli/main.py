@@ -71,15 +71,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     try:
         return int(given.run(given))
-    except (StoreError, ValueError, FileNotFoundError, ImportError) as error:
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except (StoreError, ValueError, OSError, ImportError) as error:  # OSError: a file that cannot be written
         sys.stderr.write(f"hpspace {given.command}: {error}\n")
         return WRONG
     except AllTrialsFailed as error:
         sys.stderr.write(f"hpspace {given.command}: {error}\n")
         return NO
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
     except KeyboardInterrupt:
         return INTERRUPTED
 

@@ -30,7 +30,7 @@ def add_commands(commands: Any) -> None:
     text = "evaluate the trials of a store"
     command = commands.add_parser("worker", help=text, description=text)
     command.add_argument("url", nargs="?", help=HELP)
-    command.add_argument("--jobs", type=int, default=1, help="worker processes (1)")
+    command.add_argument("--jobs", type=count, default=1, help="worker processes (1)")
     _add_limits(command)
     _add_ways(command)
     add_logging(command)
@@ -39,31 +39,64 @@ def add_commands(commands: Any) -> None:
 
 def _add_limits(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("when to stop; by default only when told to")
-    group.add_argument("--max-jobs", type=int, help="trials to evaluate, for each worker process")
-    group.add_argument("--reserve-timeout", type=float, help="seconds without a trial")
-    group.add_argument("--last-job-timeout", type=float, help="seconds after which no trial is begun")
-    group.add_argument("--max-consecutive-failures", type=int, help="trials in a row that ended in an error")
+    group.add_argument("--max-jobs", type=count, help="trials to evaluate, for each worker process")
+    group.add_argument("--reserve-timeout", type=seconds, help="seconds without a trial")
+    group.add_argument("--last-job-timeout", type=seconds, help="seconds after which no trial is begun")
+    group.add_argument(
+        "--max-consecutive-failures", type=count, help="trials in a row that ended in an error"
+    )
 
 
 def _add_ways(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("how to work")
     group.add_argument("--exp-key", help="serve this experiment only; by default that of the URL, or all")
     group.add_argument(
-        "--lease", type=float, default=60.0, help="seconds until a silent worker is given up (60)"
+        "--lease", type=some_seconds, default=60.0, help="seconds until a silent worker is given up (60)"
     )
     group.add_argument(
-        "--max-attempts", type=int, default=3, help="workers that a trial may cost before it is given up (3)"
+        "--max-attempts",
+        type=count,
+        default=3,
+        help="workers that a trial may cost before it is given up (3)",
     )
     group.add_argument(
-        "--drain-timeout", type=float, default=25.0, help="seconds to finish a trial when told to stop (25)"
+        "--drain-timeout", type=seconds, default=25.0, help="seconds to finish a trial when told to stop (25)"
     )
-    group.add_argument("--poll-interval", type=float, default=1.0, help="seconds between looks, at most (1)")
-    group.add_argument("--trial-timeout", type=float, help="seconds for a trial; then it is an error")
+    group.add_argument(
+        "--poll-interval", type=some_seconds, default=1.0, help="seconds between looks, at most (1)"
+    )
+    group.add_argument("--trial-timeout", type=some_seconds, help="seconds for a trial; then it is an error")
     group.add_argument("--workdir", type=Path, help="each trial runs in a folder of its own in here")
     group.add_argument("--no-subprocesses", action="store_true", help="evaluate in the worker's own process")
     group.add_argument("--fresh-process", action="store_true", help="a new process for every trial")
     group.add_argument("--objective", metavar="MODULE:NAME", help="the objective, instead of the pickled one")
     group.add_argument("--space", metavar="MODULE:NAME", help="its search space, with --objective")
+
+
+def count(text: str) -> int:
+    """Read a number of trials or the like: 1 or more."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """Read a time: 0 or more."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not value >= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
+    return value
+
+
+def some_seconds(text: str) -> float:
+    """Read a time: more than 0."""
+    value = seconds(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+    return value
 
 
 def add_logging(command: argparse.ArgumentParser) -> None:
@@ -75,8 +108,6 @@ def add_logging(command: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     """Work, or supervise those who do."""
     set_up_logging(given.log_level, given.log_format)
-    if given.jobs < 1:
-        raise ValueError(f"--jobs {given.jobs}: at least 1")
     if bool(given.objective) != bool(given.space):
         raise ValueError("--objective and --space go together: both are MODULE:NAME")
     if given.trial_timeout is not None and given.no_subprocesses:

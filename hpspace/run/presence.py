@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 from hpspace.trials.document import JOB_STATE_NEW, JOB_STATE_RUNNING
+from hpspace.trials.mongo.url import HIDDEN
 from hpspace.trials.shared.process import is_gone
 
 logger = logging.getLogger(__name__)
@@ -85,8 +86,9 @@ class Presence:
         )
 
     def command(self) -> str:
-        """Return what to type to start a worker; the password of a URL is not shown, and found by itself."""
-        words = ["hpspace", "worker", self._store.url]  # type: ignore[union-attr]
-        if self._trials._exp_key is not None:
-            words += ["--exp-key", self._trials._exp_key]
-        return shlex.join(words)
+        """Return what to type to start a worker; a password is not shown, and belongs into no command line."""
+        url, key = self._store.url, self._trials._exp_key  # type: ignore[union-attr]
+        words = [] if key is None else ["--exp-key", key]
+        if HIDDEN not in url:
+            return shlex.join(["hpspace", "worker", url, *words])
+        return f"HPSPACE_URL={shlex.quote(url)} {shlex.join(['hpspace', 'worker', *words])}"

@@ -212,7 +212,10 @@ def test_workers_shows_who_is_there(run, tmp_path):
         (["list", "sqlite:///missing.db"], "there is no file missing.db"),
         (["list"], "which store?"),
         (["worker"], None),
-        (["worker", "sqlite:///a.db", "--jobs", "0"], "at least 1"),
+        (["worker", "sqlite:///a.db", "--jobs", "0"], "'0' is no number from 1 on"),
+        (["worker", "sqlite:///a.db", "--max-jobs", "-1"], "--max-jobs"),
+        (["worker", "sqlite:///a.db", "--lease", "0"], "--lease: '0' is no number of seconds above 0"),
+        (["worker", "sqlite:///a.db", "--drain-timeout", "soon"], "'soon' is no number of seconds"),
         (["worker", "sqlite:///a.db", "--objective", "m:f"], "--objective and --space go together"),
         (["worker", "sqlite:///a.db", "--trial-timeout", "1", "--no-subprocesses"], "--trial-timeout needs"),
         (["worker", "sqlite:///a.db", "--objective", "m", "--space", "m:s"], "write module:name"),
@@ -225,6 +228,11 @@ def test_a_mistake_is_one_line_and_exit_code_2(run, words, said):
     assert err.count("\n") == 1 and err.startswith("hpspace")
     assert said is None or said in err
     assert "secret" not in err
+
+
+def test_a_file_that_cannot_be_written_is_named(run, url, tmp_path):
+    code, _, err = run("export", url + "#first", "--output", tmp_path)
+    assert code == 2 and str(tmp_path) in err and err.count("\n") == 1
 
 
 def test_a_misspelt_file_is_not_made(run, tmp_path):

@@ -228,6 +228,13 @@ def test_what_an_objective_says_is_seen_by_others(store):
 # -- claims are kept alive -----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("option", [{"lease": 0}, {"lease": float("inf")}, {"max_attempts": 0}])
+def test_a_lease_has_a_length_and_a_trial_an_attempt(store, option):
+    """Without a length the heart would never rest, and every trial be taken back at once."""
+    with pytest.raises(ValueError, match=next(iter(option))):
+        SharedTrials(store, "e", **option)
+
+
 def test_a_long_evaluation_keeps_its_trial(store):
     """The heart beats while the objective computes for three leases; another driver takes nothing back."""
     trials, other = SharedTrials(store, "e", lease=0.2), SharedTrials(store, "e", lease=0.2)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import time
 import weakref
@@ -43,6 +44,11 @@ class Keeper:
         The name of this process in claims; by default ``host:pid``.
     role : {"driver", "worker"}
         What this process is.
+
+    Raises
+    ------
+    ValueError
+        A lease without a length, or no attempt at all.
     """
 
     def __init__(
@@ -54,6 +60,12 @@ class Keeper:
         owner: str | None = None,
         role: str = "driver",
     ) -> None:
+        if not 0 < lease < math.inf:
+            raise ValueError(
+                f"lease={lease!r}: write the seconds, more than 0, that a silent evaluator is given"
+            )
+        if max_attempts < 1:
+            raise ValueError(f"max_attempts={max_attempts!r}: a trial must be tried at least once")
         #: Further facts that others are to know of this process, JSON.
         self.facts: dict[str, Any] = {"role": role}
         self._store = store

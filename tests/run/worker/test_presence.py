@@ -56,6 +56,14 @@ def test_a_search_without_workers_says_once_how_to_start_one(tmp_path, caplog):
     trials.close()
 
 
+def test_an_address_with_a_password_is_to_be_given_in_the_environment():
+    trials = queued()
+    trials.store.url = "mongodb://ann:***@db:27017/tuning"
+    assert Presence(trials).command() == (
+        "HPSPACE_URL='mongodb://ann:***@db:27017/tuning' hpspace worker --exp-key e"
+    )
+
+
 def test_nothing_is_said_while_a_worker_is_there(caplog):
     trials = queued()
     here = Presence(trials)
