@@ -23,6 +23,7 @@ from numpy.random import Generator
 
 from hpspace.history import History
 from hpspace.run.domain import Domain
+from hpspace.run.stopping import is_count
 from hpspace.space.batch import Batch
 from hpspace.space.compile import compile_space
 from hpspace.space.compiled import CompiledSpace
@@ -269,6 +270,8 @@ def as_suggest(algo: Any) -> Suggest:
     if callable(algo):
         return algo  # type: ignore[no-any-return]
     hint = "; did you mean its function `suggest`?" if hasattr(algo, "suggest") else ""
+    if is_count(algo):
+        hint = f"; did you mean max_evals={algo!r}?"
     raise TypeError(
         f"algo={algo!r}: pass a function suggest(new_ids, domain, trials, seed), the name of an algorithm "
         f"({', '.join(base.names())}), or an object with a method propose{hint}"
