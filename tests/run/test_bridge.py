@@ -224,7 +224,11 @@ def test_a_function_is_used_as_it_is():
 
 @pytest.mark.parametrize(
     ("algo", "complaint"),
-    [(tpe, "did you mean its function `suggest`"), (Corner, r"pass an instance: Corner\(\)"), (3, r"algo=3: .*max_evals=3\?")],
+    [
+        (tpe, "did you mean its function `suggest`"),
+        (Corner, r"pass an instance: Corner\(\)"),
+        (3, r"algo=3: .*did you mean max_evals=3\?"),
+    ],
 )
 def test_other_things_are_refused_with_what_was_probably_meant(algo, complaint):
     """`algo=tpe` and `algo=TPE` are the usual slips."""
