@@ -267,7 +267,7 @@ def executor_from(
     ...
     ValueError: backend='fork': pass "process" or "thread"
     """
-    jobs = _number_of_jobs(n_jobs)
+    jobs = number_of_jobs(n_jobs)
     if backend not in ("process", "thread"):
         raise ValueError(f'backend={backend!r}: pass "process" or "thread"')
     _check_timeout(trial_timeout)
@@ -309,14 +309,33 @@ def _adapted(executor: Any, jobs: int) -> Executor:
     return FuturesExecutor.around(executor, None if jobs == 1 else jobs)
 
 
-def _number_of_jobs(n_jobs: Any) -> int:
-    if isinstance(n_jobs, bool) or not hasattr(n_jobs, "__index__"):
-        raise TypeError(f"n_jobs={n_jobs!r}: pass a number of evaluations at a time, or -1 for one a CPU")
-    jobs = int(n_jobs)
+def number_of_jobs(n: Any, name: str = "n_jobs") -> int:
+    """Read how many evaluations there are to be at a time.
+
+    Parameters
+    ----------
+    n : int
+        -1 is one for each CPU that this process may use.
+    name : str
+        The argument's name, for the error.
+
+    Returns
+    -------
+    int
+        At least 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is no such number.
+    """
+    if isinstance(n, bool) or not hasattr(n, "__index__"):
+        raise TypeError(f"{name}={n!r}: pass a number of evaluations at a time, or -1 for one a CPU")
+    jobs = int(n)
     if jobs == -1:
         return usable_cpus()
     if jobs < 1:
-        raise ValueError(f"n_jobs={n_jobs!r}: pass 1 or more, or -1 for one a CPU")
+        raise ValueError(f"{name}={n!r}: pass 1 or more, or -1 for one a CPU")
     return jobs
 
 

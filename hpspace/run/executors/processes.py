@@ -21,7 +21,7 @@ from multiprocessing import connection as mpc
 from typing import Any
 
 from hpspace.exceptions import ExecutorError
-from hpspace.run.executors.base import Called, Died, Event, Job, TimedOut, usable_cpus
+from hpspace.run.executors.base import Called, Died, Event, Job, TimedOut, number_of_jobs, usable_cpus
 from hpspace.run.executors.pickling import pickled_domain
 from hpspace.run.executors.spawn import GRACE, THREAD_VARIABLES, Child, cause_of
 from hpspace.run.executors.wire import decoded, dumps, loads
@@ -36,7 +36,7 @@ class ProcessExecutor:
     Parameters
     ----------
     capacity : int
-        How many children.
+        How many children; -1 is one for each CPU.
     fresh : bool
         A new process for every trial, for objectives that leave something behind (memory, threads, a GPU context).
         Starting one takes a fraction of a second, and the imports of the objective.
@@ -69,9 +69,9 @@ class ProcessExecutor:
         cwd: str | None = None,
         shielded: tuple[str, ...] = ("SIGINT",),
     ) -> None:
-        self.capacity = capacity
+        self.capacity = number_of_jobs(capacity, "ProcessExecutor: capacity")
         self._greeting = {"once": fresh, "shielded": shielded}
-        self._env = {**_thread_limits(capacity, env or {}), **(env or {})}
+        self._env = {**_thread_limits(self.capacity, env or {}), **(env or {})}
         self._cwd = cwd
         self._blob = b""
         self._children: list[Child] = []

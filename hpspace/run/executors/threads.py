@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hpspace.exceptions import ExecutorError
-from hpspace.run.executors.base import Called, Event, Job
+from hpspace.run.executors.base import Called, Event, Job, number_of_jobs
 from hpspace.run.executors.evaluation import evaluated
 from hpspace.run.executors.remote import RemoteCtrl
 
@@ -87,7 +87,7 @@ class ThreadExecutor:
     Parameters
     ----------
     capacity : int
-        How many threads.
+        How many threads; -1 is one for each CPU.
 
     Attributes
     ----------
@@ -101,7 +101,7 @@ class ThreadExecutor:
     interactive = True
 
     def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
+        self.capacity = number_of_jobs(capacity, "ThreadExecutor: capacity")
         self._threads: list[threading.Thread] = []
         self._begin()
 

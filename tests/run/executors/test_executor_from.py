@@ -76,6 +76,13 @@ def test_what_cannot_be_meant_is_refused(
         executor_from(**arguments)
 
 
+@pytest.mark.parametrize("made", [ProcessExecutor, ThreadExecutor])
+@pytest.mark.parametrize(("capacity", "error"), [(0, ValueError), ("2", TypeError), (1.5, TypeError)])
+def test_an_executor_of_ones_own_says_so_too(made: Any, capacity: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match=f"{made.__name__}: capacity={capacity!r}"):
+        made(capacity)
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no affinity of processes")
 def test_one_a_cpu_means_those_that_may_be_used() -> None:
     """A container or a batch system that allows one CPU of many gets one evaluation at a time."""
