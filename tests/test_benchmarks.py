@@ -65,13 +65,15 @@ def test_each_script_says_what_it_measures() -> None:
 
 
 @pytest.mark.slow
-def test_the_benchmark_of_stores_prints_both_tables() -> None:
-    """A rate for each way of evaluating, and how soon a worker starts; MongoDB is there as in the other tests."""
+def test_the_benchmark_of_stores_prints_its_tables() -> None:
+    """A rate for each way of evaluating, beside growth, and how soon a worker starts; MongoDB is there as in the other tests."""
     page = output_of("stores.py")
     for start in (
         "hpspace SQLite, processes",
         "hpspace SQLite, workers",
         "hpspace MongoDB, workers",
+        "hpspace SQLite, one process",
+        "hpspace MongoDB, one worker",
         "SQLite |",
         "MongoDB |",
     ):

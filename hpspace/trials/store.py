@@ -159,11 +159,18 @@ class StoredTrials(MovingTrials, ReadTrials):
 
     def _show(self, recent: bool) -> None:
         """Make the visible list and follow it with the histories."""
-        rest = self._settled.follow(self._stored())
-        self._trials = [*self._settled.visible, *(doc for doc in rest if doc["state"] in JOB_VALID_STATES)]
+        self._show_documents(self._settled.follow(self._stored()))
         self._ids.update(self._tid_index.follow(self._dynamic_trials))
         for mirror, _ in self._mirrors:
             self._sync(mirror, recent)
+
+    def _show_documents(self, rest: list[dict[str, Any]]) -> None:
+        """Make the visible list of the settled documents and of the valid ones among the rest."""
+        self._trials = [*self._settled.visible, *(doc for doc in rest if doc["state"] in JOB_VALID_STATES)]
+
+    def _shown_now(self) -> Any:
+        """Return an object that is another one after each refresh."""
+        return self.trials
 
     def view(self: S, exp_key: str | None = None, refresh: bool = True) -> S:
         """Return trials that share this store and show one experiment of it.
@@ -216,7 +223,7 @@ class StoredTrials(MovingTrials, ReadTrials):
         """Return what keeps the history of a space, and knows the document of each of its rows; see `history`."""
         for mirror, synced in self._mirrors:
             if mirror.space is space:
-                if synced is not self._trials:  # by a subclass whose refresh does not call ours
+                if synced is not self._shown_now():  # by a subclass whose refresh does not call ours
                     self._sync(mirror)
                 return mirror
         mirror = Mirror(space)
@@ -225,7 +232,7 @@ class StoredTrials(MovingTrials, ReadTrials):
 
     def _sync(self, mirror: Mirror, recent: bool = False) -> History:
         others = [pair for pair in self._mirrors if pair[0] is not mirror]
-        self._mirrors = [*others, (mirror, self.trials)][-MAX_MIRRORS:]
+        self._mirrors = [*others, (mirror, self._shown_now())][-MAX_MIRRORS:]
         return mirror.sync(self.documents(), recent)
 
     # -- adding trials -------------------------------------------------------------------------------------

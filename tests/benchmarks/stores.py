@@ -1,14 +1,16 @@
-"""How many trials a second does a store carry, and how soon does a worker start?
+"""How many trials a second does a store carry, does that change as it grows, and how soon does a worker start?
 
-The objective costs nothing and random search proposes, so that what is left is the library's own work. Three shapes:
+The objective costs nothing and random search proposes, so that what is left is the library's own work. Four shapes:
 
 - *processes*: 1, 2, 4 processes share a store, each proposes and evaluates; hpspace's and Optuna's files;
 - *workers*: one driver proposes, 1, 2, 4 worker programs evaluate; hpspace's file and MongoDB, and Hyperopt's MongoDB
   if the variable HYPEROPT_PYTHON names an interpreter with Hyperopt and a pymongo that it works with (3.13);
+- *growth*: the same with one process or worker, on stores that hold 0, 3,000 and 30,000 finished trials already;
 - *latency*: seconds from the insertion of a trial to its start in a worker that waits.
 
 hpspace's rates are counted from the first to the last of the ends that the store noted: a search over 30,000 trials has
-to read them once, which takes seconds and is no cost of a trial.
+to read them once, which takes seconds and is no cost of a trial. To tell growth from the noise of a machine, the three
+stores of a row are open at the same time and take turns, a hundred trials each, and medians are compared.
 
 Processes say when they are ready and begin together; a run's time ends with the last of them. MongoDB needs a mongod
 that `hpspace mongo up` finds; without one its rows are left out. Peers are measured on empty stores only: to fill
@@ -24,13 +26,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from common import installed, table, wants_quick
 
 WORKERS = (1, 2, 4)
 FINISHED = (0, 3_000, 30_000)
+
+#: Turns of each store in the table of growth, and trials of a turn.
+TURNS, PER_TURN = 11, 100
 
 #: What a process of each library runs: `{url}`, `{n}` trials of its own. It says "ready" and waits for a line.
 HPSPACE = """
@@ -40,8 +46,10 @@ trials = Trials.open({url!r})
 def search(n):
     fmin(len, {{"x": hp.uniform("x", 0, 1)}}, "rand", max_new_evals=n, trials=trials, rstate={seed}, verbose=False)
 search(1)
-print("ready", flush=True); sys.stdin.readline()
-search({n})
+print("ready", flush=True)
+for line in sys.stdin:
+    search({n})
+    print("done", flush=True)
 """
 OPTUNA = """
 import sys, optuna
@@ -100,11 +108,11 @@ def together(programs: list[str]) -> float:
 # -- processes that propose and evaluate -------------------------------------------------------------------
 
 
-def hpspace_processes(folder: Path, workers: int, n: int, finished: int) -> float:
+def hpspace_processes(folder: Path, workers: int, n: int) -> float:
     url = f"sqlite:///{folder / 'hpspace.db'}#e"
-    fill(url, finished)
     together([HPSPACE.format(url=url, n=n // workers, seed=k) for k in range(workers)])
-    return rate(url, n)
+    with reading(url) as trials:
+        return rate(trials, n)
 
 
 def optuna_processes(kind: str, folder: Path, workers: int, n: int) -> float:
@@ -116,14 +124,21 @@ def optuna_processes(kind: str, folder: Path, workers: int, n: int) -> float:
     return n / together([OPTUNA.format(storage=storage, n=n // workers)] * workers)
 
 
-def rate(url: str, n: int) -> float:
+def rate(trials: Any, n: int) -> float:
     """Return the trials a second of the last n that ended, by the store's own times."""
+    trials.refresh()
+    ends = sorted(doc["refresh_time"] for doc in trials.documents() if doc["refresh_time"] is not None)[-n:]
+    return (n - 1) / (ends[-1] - ends[0]).total_seconds()
+
+
+@contextlib.contextmanager
+def reading(url: str) -> Iterator[Any]:
+    """Open the trials of a store within."""
     from hpspace import Trials
 
-    trials = Trials.open(url)
-    ends = sorted(doc["refresh_time"] for doc in trials.documents() if doc["refresh_time"] is not None)[-n:]
+    trials = Trials.open(url, asynchronous=True)
+    yield trials
     trials.close()
-    return (n - 1) / (ends[-1] - ends[0]).total_seconds()
 
 
 def fill(url: str, finished: int) -> None:
@@ -161,28 +176,31 @@ def programs(command: list[str], count: int, **env: str) -> Iterator[None]:
             process.wait()
 
 
-def worker_of(url: str) -> list[str]:
-    return [sys.executable, "-m", "hpspace.cli.main", "worker", url]
+WORKER = [sys.executable, "-m", "hpspace.cli.main", "worker"]
 
 
-def hpspace_workers(url: str, workers: int, n: int, finished: int) -> float:
-    """Trials a second through workers that have loaded the objective."""
-    from hpspace import Trials, fmin, hp
+@contextlib.contextmanager
+def searching(url: str, workers: int) -> Iterator[Callable[[int], float]]:
+    """Yield how to search with workers that have loaded the objective; a search returns its trials a second."""
+    from hpspace import fmin, hp
 
-    fill(url, finished)
-    trials = Trials.open(url, asynchronous=True)
+    space = {"x": hp.uniform("x", 0, 1)}
+    with reading(url) as trials, programs(WORKER, workers, HPSPACE_URL=url):
 
-    def search(count: int) -> None:
-        space = {"x": hp.uniform("x", 0, 1)}
-        fmin(len, space, "rand", max_new_evals=count, trials=trials, max_queue_len=8, rstate=0, verbose=False)
+        def search(n: int) -> float:
+            fmin(len, space, "rand", max_new_evals=n, trials=trials, max_queue_len=8, rstate=0, verbose=False)
+            return rate(trials, n)
 
-    with programs(worker_of(url), workers):
         while trials.live_workers() < workers:
             time.sleep(0.1)
         search(10 * workers)
-        search(n)
-    trials.close()
-    return rate(url, n)
+        yield search
+
+
+def hpspace_workers(url: str, workers: int, n: int) -> float:
+    """Trials a second through workers."""
+    with searching(url, workers) as search:
+        return search(n)
 
 
 def hyperopt_workers(url: str, workers: int, n: int) -> float:
@@ -199,6 +217,65 @@ def hyperopt_workers(url: str, workers: int, n: int) -> float:
     return n / float(out.stdout)
 
 
+# -- growth ------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def one_process(url: str, n: int) -> Iterator[Callable[[], float]]:
+    """Yield how to let a process propose and evaluate n trials, which returns its trials a second."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HPSPACE.format(url=url, n=n, seed=0)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    said, heard = process.stdin, process.stdout
+    assert said is not None and heard is not None
+    heard.readline()
+    try:
+        with reading(url) as trials:
+
+            def turn() -> float:
+                said.write("go\n")
+                said.flush()
+                heard.readline()
+                return rate(trials, n)
+
+            yield turn
+    finally:
+        process.communicate()
+
+
+@contextlib.contextmanager
+def one_worker(url: str, n: int) -> Iterator[Callable[[], float]]:
+    """Yield how to let a worker evaluate n trials, which returns its trials a second."""
+    with searching(url, 1) as search:
+        yield lambda: search(n)
+
+
+def growth(
+    urls: Sequence[str],
+    opened: Callable[[str, int], contextlib.AbstractContextManager[Callable[[], float]]],
+    finished: Sequence[int],
+    turns: int,
+    n: int,
+) -> list[float]:
+    """Return the median trials a second of stores that hold so many finished trials, and take turns."""
+    with contextlib.ExitStack() as stack:
+        tasks = []
+        for url, size in zip(urls, finished):
+            fill(url, size)
+            tasks.append(stack.enter_context(opened(url, n)))
+        found: list[list[float]] = [[] for _ in tasks]
+        for _ in range(turns + 1):
+            for rates, task in zip(found, tasks):
+                rates.append(task())
+    return [statistics.median(rates[1:]) for rates in found]
+
+
+# -- latency -----------------------------------------------------------------------------------------------
+
+
 def latency(url: str, rounds: int) -> list[float]:
     """Return the seconds from each insertion to the start of its evaluation."""
     from hpspace import Domain, Trials, hp
@@ -210,7 +287,7 @@ def latency(url: str, rounds: int) -> list[float]:
         "e", "0" * 64, *sealed(Domain(lambda config: time.time(), {"x": hp.uniform("x", 0, 1)}))
     )
     found = []
-    with programs(worker_of(url), 1):
+    with programs(WORKER, 1, HPSPACE_URL=url):
         for _ in range(rounds + 1):
             (tid,) = trials.new_trial_ids(1)
             inserted = time.time()
@@ -246,52 +323,66 @@ def served(auth: bool) -> Iterator[str | None]:
 
 def report(quick: bool) -> str:
     n, workers, finished = (20, (1,), (0, 50)) if quick else (300, WORKERS, FINISHED)
-    settings = [(count, 0) for count in workers] + [(1, size) for size in finished[1:]]
-    rows: dict[str, list[float | None]] = {}
+    turns, per_turn = (1, 10) if quick else (TURNS, PER_TURN)
+    rows: dict[str, list[float]] = {}
+    grown: dict[str, list[float]] = {}
+    waits: dict[str, list[float]] = {}
 
-    def measure(name: str, function: Callable[[Path, int, int], float | None]) -> None:
+    def measure(name: str, function: Callable[[Path, int], float]) -> None:
         rows[name] = []
-        for count, size in settings:
+        for count in workers:
             with tempfile.TemporaryDirectory() as folder:
-                rows[name].append(function(Path(folder), count, size))
+                rows[name].append(function(Path(folder), count))
 
-    measure("hpspace SQLite, processes", lambda folder, w, size: hpspace_processes(folder, w, n, size))
+    def grow(name: str, url_of: Callable[[str, int], str], opened: Any) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            urls = [url_of(folder, size) for size in finished]
+            grown[name] = growth(urls, opened, finished, turns, per_turn)
+
+    def file(folder: str, size: int) -> str:
+        return f"sqlite:///{folder}/{size}.db#e"
+
+    measure("hpspace SQLite, processes", lambda folder, w: hpspace_processes(folder, w, n))
     if "optuna" in installed():
-        few = n // 4
         for kind in ("SQLite", "journal"):
             measure(
                 f"Optuna {kind}, processes",
-                lambda folder, w, size, kind=kind: None if size else optuna_processes(kind, folder, w, few),
+                lambda folder, w, kind=kind: optuna_processes(kind, folder, w, n // 5),
             )
-    measure(
-        "hpspace SQLite, workers",
-        lambda folder, w, size: hpspace_workers(f"sqlite:///{folder / 'a.db'}#e", w, n, size),
-    )
-    waits = {}
+    measure("hpspace SQLite, workers", lambda folder, w: hpspace_workers(file(str(folder), 0), w, n))
+    grow("hpspace SQLite, one process", file, one_process)
+    grow("hpspace SQLite, one worker", file, one_worker)
     with tempfile.TemporaryDirectory() as folder:
-        waits["SQLite"] = latency(f"sqlite:///{folder}/a.db#e", 3 if quick else 20)
+        waits["SQLite"] = latency(file(folder, 0), 3 if quick else 20)
     with served(auth=True) as url:
         if url is not None:
             base, _, options = url.partition("?")
-            rows["hpspace MongoDB, workers"] = [
-                hpspace_workers(f"{base}_{w}_{size}?{options}#e", w, n, size) for w, size in settings
-            ]
+            measure("hpspace MongoDB, workers", lambda _, w: hpspace_workers(f"{base}_{w}?{options}#e", w, n))
+            grow(
+                "hpspace MongoDB, one worker",
+                lambda _, size: f"{base}_holding_{size}?{options}#e",
+                one_worker,
+            )
             waits["MongoDB"] = latency(f"{base}_wait?{options}#e", 3 if quick else 20)
     if "HYPEROPT_PYTHON" in os.environ:
         with served(auth=False) as url:
             if url is not None:
-                rows["Hyperopt MongoDB, workers"] = [
-                    hyperopt_workers(f"{url}_{w}", w, 12) if size == 0 else None for w, size in settings
-                ]
-    header = ["trials a second", *(f"{w} × at {size:,}" for w, size in settings)]
-    lines = [
-        [name, *("–" if rate is None else f"{rate:.3g}" for rate in rates)] for name, rates in rows.items()
+                measure("Hyperopt MongoDB, workers", lambda _, w: hyperopt_workers(f"{url}_{w}", w, 6))
+    lines = [[name, *(f"{rate:.3g}" for rate in rates)] for name, rates in rows.items()]
+    flat = [
+        [name, *(f"{rate:.3g}" for rate in rates), f"{rates[-1] / rates[0] - 1:+.0%}"]
+        for name, rates in grown.items()
     ]
     shown = [
         [name, f"{statistics.median(found) * 1e3:.0f} ms", f"{max(found) * 1e3:.0f} ms"]
         for name, found in waits.items()
     ]
-    return f"{table(header, lines)}\n\n{table(['insert to start', 'median', 'longest'], shown)}"
+    tables = [
+        table(["trials a second", *map(str, workers)], lines),
+        table(["trials a second at", *(f"{size:,} finished" for size in finished), "last to first"], flat),
+        table(["insert to start", "median", "longest"], shown),
+    ]
+    return "\n\n".join(tables)
 
 
 if __name__ == "__main__":

@@ -133,6 +133,20 @@ def test_only_what_changed_is_read(store, monkeypatch):
     assert read == [1, 0]
 
 
+def test_the_visible_list_is_that_of_the_last_refresh(store):
+    """Whenever it is looked at; one that somebody holds stays as it was."""
+    trials, other = SharedTrials(store, "e"), SharedTrials(store, "e")
+    added(other, 2)
+    trials.refresh_recent()
+    assert "_trials" not in vars(trials), "a turn of a search makes no list"
+    added(other, 1)
+    assert trials.count_by_state_unsynced(JOB_STATE_NEW) == 3
+    held = trials.trials
+    assert len(held) == 2 and trials.trials is held
+    trials.refresh_recent()
+    assert (len(held), len(trials.trials)) == (2, 3)
+
+
 def test_deleted_trials_disappear(store):
     trials, operator = SharedTrials(store, "e"), SharedTrials(store, "e")
     docs = added(trials, 3)

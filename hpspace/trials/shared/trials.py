@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import logging
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -30,9 +29,9 @@ from hpspace.trials.reading import checked_states
 from hpspace.trials.shared.attachments import INTERNAL, StoreAttachments
 from hpspace.trials.shared.contract import LEASE, MAX_ATTEMPTS, STORE_KEYS, Claim, Store
 from hpspace.trials.shared.fingerprint import fingerprint
+from hpspace.trials.shared.following import FollowingTrials, replace
 from hpspace.trials.shared.keeper import Keeper
 from hpspace.trials.spacememo import SpaceMemo
-from hpspace.trials.store import StoredTrials
 from hpspace.trials.trials import Trials
 
 logger = logging.getLogger(__name__)
@@ -43,7 +42,7 @@ S = TypeVar("S", bound="SharedTrials")
 SPACE_BLOB = f"{INTERNAL}space"
 
 
-class SharedTrials(Trials):
+class SharedTrials(FollowingTrials):
     """Trials in a store that other processes share.
 
     Parameters
@@ -86,10 +85,7 @@ class SharedTrials(Trials):
     store: Store
     _keeper: Keeper
     _options: dict[str, Any]
-    _cursor: Any
-    _stale: bool
     _spare_tids: list[int]
-    _reading: threading.RLock
 
     def __init__(
         self,
@@ -121,72 +117,10 @@ class SharedTrials(Trials):
             **super()._caches(),
             "_dynamic_trials": [],
             "_ids": set(),
-            "_cursor": None,  # of `Store.changes`
-            "_stale": False,  # whether a trial has changed that was thought to be settled
             "_spare_tids": [],  # given out to us and given back unused
-            "_reading": threading.RLock(),  # held while documents are added or replaced
         }
 
-    # -- reading the store ---------------------------------------------------------------------------------
-
-    def refresh(self) -> None:
-        """Read what changed in the store, and show it."""
-        self._pull()
-        self._stale = False
-        super().refresh()
-
-    def refresh_recent(self) -> None:
-        """Do what `refresh` does, at a cost that depends on what changed and not on how much there is."""
-        self._pull()
-        if self._stale:
-            self._stale = False
-            StoredTrials.refresh(self)
-        else:
-            super().refresh_recent()
-
-    def refresh_tids(self, tids: Iterable[Any] | None = None) -> None:
-        """Read what changed; Hyperopt's name, where `tids` are the only ones that are read."""
-        self._pull()
-
-    def _pull(self) -> None:
-        """Read what changed into the documents held here; what is shown of them stays as it is."""
-        self._stale = self._read_changes() or self._stale
-
-    def _read_changes(self) -> bool:
-        """Read what changed; return whether that concerns trials that were thought to be settled."""
-        with self._reading:
-            changes = self.store.changes(self._exp_key, self._cursor)
-            self._cursor = changes.cursor
-            if changes.reset:
-                self._forget_all_but({doc["tid"] for doc in changes.docs})
-            incoming = sorted(changes.docs, key=lambda doc: int(doc["tid"]))
-            places = [self._take(doc) for doc in incoming]
-        if places and self._memo.json is None:
-            self._memo = self._stored_memo()
-        return changes.reset or any(place < self._n_settled for place in places)
-
-    def _take(self, doc: dict[str, Any]) -> int:
-        """Put a document where it belongs; return its place."""
-        place = self._tid_index.find(self._dynamic_trials, doc["tid"])
-        if place is None:
-            self._dynamic_trials.append(doc)
-            return len(self._dynamic_trials) - 1
-        mine, claim = self._dynamic_trials[place], self._keeper.held(doc["tid"])
-        if mine["version"] != doc["version"] and not (claim and claim.token == doc["token"]):
-            _replace(mine, doc)
-        return place
-
-    def _forget_all_but(self, tids: set[Any]) -> None:
-        self._dynamic_trials[:] = [doc for doc in self._dynamic_trials if doc["tid"] in tids]
-
-    def _stored(self) -> list[dict[str, Any]]:
-        return self._dynamic_trials  # nothing else was read
-
-    def _refreshes_itself(self) -> bool:
-        return type(self).refresh is not SharedTrials.refresh
-
-    def _shows_a_part(self) -> bool:
-        return False
+    # -- reading -------------------------------------------------------------------------------------------
 
     def unsettled(self) -> list[dict[str, Any]]:
         """Return the documents that may be unfinished and may be evaluated with these trials."""
@@ -262,7 +196,7 @@ class SharedTrials(Trials):
         if claim is None:
             self._pull()
             return False
-        _replace(doc, copy.deepcopy(claim.doc))
+        replace(doc, copy.deepcopy(claim.doc))
         return True
 
     def conclude(
@@ -414,10 +348,3 @@ def _restored(cls: type[S], store: Store, state: dict[str, Any]) -> S:
     trials._follow(store, state["_exp_key"])
     trials.refresh()
     return trials
-
-
-def _replace(doc: dict[str, Any], content: dict[str, Any]) -> None:
-    """Let a document be what another one is."""
-    for key in doc.keys() - content.keys():
-        del doc[key]
-    doc.update(content)
