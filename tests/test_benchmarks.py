@@ -66,7 +66,7 @@ def test_each_script_says_what_it_measures() -> None:
 
 @pytest.mark.slow
 def test_the_benchmark_of_stores_prints_its_tables() -> None:
-    """A rate for each way of evaluating, beside growth, and how soon a worker starts; MongoDB is there as in the other tests."""
+    """Rates by ways of evaluating and by sizes of stores, and how soon a worker starts; MongoDB is there, too."""
     page = output_of("stores.py")
     for start in (
         "hpspace SQLite, processes",
