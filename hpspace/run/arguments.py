@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hpspace.exceptions import ObjectiveError
-from hpspace.run.stopping import no_progress_loss
+from hpspace.run.stopping import no_progress_loss, takes
 
 
 def validate_objects(fn: Any, space: Any, trials: Any, early_stop_fn: Any) -> None:
@@ -88,6 +88,10 @@ def _validate_early_stop(early_stop_fn: Any) -> None:
         raise TypeError(
             f"early_stop_fn={early_stop_fn!r}: pass a function f(trials, *args) that returns (stop, args), "
             "such as no_progress_loss(20)"
+        )
+    if early_stop_fn is not None and not takes(early_stop_fn, 1):
+        raise TypeError(
+            f"early_stop_fn={early_stop_fn!r}: it is called with the trials alone at first, f(trials, *args)"
         )
 
 

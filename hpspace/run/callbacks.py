@@ -22,12 +22,22 @@ import numpy as np
 
 from hpspace.exceptions import CallbackError
 from hpspace.run.direction import value_of
-from hpspace.run.stopping import is_no_progress
+from hpspace.run.stopping import is_no_progress, takes
 
 logger = logging.getLogger(__name__)
 
+#: What each hook is called with.
+_ARGUMENTS = {
+    "on_start": ("trials",),
+    "on_suggested": ("trials", "trial"),
+    "on_reported": ("trials", "trial", "step", "value"),
+    "on_finished": ("trials", "trial"),
+    "on_new_best": ("trials", "trial"),
+    "on_end": ("trials",),
+}
+
 #: The hooks that an object may have, in the order of a trial's life.
-HOOKS = ("on_start", "on_suggested", "on_reported", "on_finished", "on_new_best", "on_end")
+HOOKS = tuple(_ARGUMENTS)
 
 
 class Callback:
@@ -252,6 +262,10 @@ def _check(callback: Any, what: str) -> None:
         )
     if isinstance(callback, Callback) and _misspelt(callback):
         raise TypeError(f"{what}={callback!r} has no hook of that name{_misspelt(callback)}")
+    for hook, call in _hooks_of(callback).items():
+        if not takes(call, len(_ARGUMENTS[hook])):
+            arguments = ", ".join(_ARGUMENTS[hook])
+            raise TypeError(f"{what}={callback!r}: {_name(call)} is called with ({arguments})")
 
 
 def _misspelt(callback: Any) -> str:

@@ -9,6 +9,7 @@ by several runs. Rules that can be joined, and are callbacks as well, are in `ru
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 import numbers
 import sys
@@ -196,6 +197,19 @@ def new_evaluations(max_new_evals: Any) -> int | None:
 def is_number(value: Any) -> bool:
     """Whether a value is a real number: Python's or numpy's, no bool, not NaN."""
     return not isinstance(value, bool) and isinstance(value, numbers.Real) and not math.isnan(value)
+
+
+def takes(function: Any, n: int) -> bool:
+    """Whether a callable can be called with `n` positional arguments, as far as its signature says."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # of builtins, and of what cannot be called
+        return True
+    try:
+        signature.bind(*range(n))
+    except TypeError:
+        return False
+    return True
 
 
 def is_count(value: Any, least: int = 1) -> bool:

@@ -41,6 +41,7 @@ def yielding(config):
         ({"fn": awaited}, TypeError, r"fn=awaited is an async function.*asyncio.run"),
         ({"fn": yielding}, TypeError, r"fn=yielding is a generator.*return the loss"),
         ({"early_stop_fn": 10}, TypeError, r"early_stop_fn=10: pass a function .* such as no_progress_loss"),
+        ({"early_stop_fn": lambda trials, best: False}, TypeError, r"called with the trials alone at first"),
         ({"early_stop_fn": no_progress_loss}, TypeError, r"pass no_progress_loss\(20\)"),
     ],
 )

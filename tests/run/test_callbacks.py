@@ -333,6 +333,11 @@ class Close:
         pass
 
 
+class Short(Callback):
+    def on_reported(self, trials, trial, value):
+        pass
+
+
 class Misspelt(Callback):
     def on_finish(self, trials, trial):
         pass
@@ -345,6 +350,8 @@ class Misspelt(Callback):
         ([3], r"callbacks\[0\]=3: pass a function"),
         ("print", "callbacks='print'"),
         (Diary, r"is a class; pass an object of it: Diary\(\.\.\.\)"),
+        (lambda trials: None, r"is called with \(trials, trial\)"),
+        ([Short()], r"Short.on_reported is called with \(trials, trial, step, value\)"),
         (Close(), r"Close.on_finish: did you mean on_finished\?"),
         ([Misspelt()], r"Misspelt.on_finish: did you mean on_finished\?"),
         (no_progress_loss(3), "pass it as early_stop_fn=, or hpspace.stop.no_improvement"),
