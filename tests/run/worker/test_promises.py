@@ -153,7 +153,7 @@ def test_a_worker_waits_for_a_server_that_is_not_there_yet(monkeypatch, caplog, 
     monkeypatch.setattr(worker_command, "AWAY_PAUSE", 0.01)
     monkeypatch.setattr(worker_command, "set_up_logging", lambda level, style: None)
     monkeypatch.setenv("HPSPACE_URL", "mongodb://db:27017/tuning")
-    assert main(["worker", "--reserve-timeout", "0"]) == 0
+    assert main(["worker", "--last-job-timeout", "0"]) == 0
     assert caplog.text.count("nobody answers at db:27017; trying again") == 2
 
 
