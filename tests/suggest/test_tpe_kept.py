@@ -9,12 +9,12 @@ import pytest
 
 from hpspace import compile_space, hp
 from hpspace.history import OK, PENDING, History
+from hpspace.suggest.linalg import product
 from hpspace.suggest.tpe import blocks, vicinity
 from hpspace.suggest.tpe.algorithm import TPE, layout_of
 from hpspace.suggest.tpe.candidates import Candidates
 from hpspace.suggest.tpe.grids import ABSENT, FIRST_VALUE, NARROW, PRIOR, GridTable
 from hpspace.suggest.tpe.parzen import prior_density
-from hpspace.suggest.tpe.products import product
 from hpspace.suggest.tpe.score import densities_at
 from hpspace.suggest.tpe.split import split, tenth
 from hpspace.suggest.tpe.vicinity import Vicinity

@@ -13,6 +13,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from hpspace.suggest.linalg import product
+
 #: Where an inactive number stands: the middle of its prior.
 _MIDDLE = 0.5
 #: The code of an inactive choice.
@@ -83,7 +85,7 @@ def embedded(x: Matrix, w: NDArray[np.float64], codes: list[tuple[int, NDArray[n
 
 def squared_distances(a: Matrix, b: Matrix) -> Matrix:
     """Return the squared Euclidean distances of embedded points (n, E) and (m, E), shape (n, m)."""
-    r2 = a @ b.T
+    r2 = product(a, b.T)
     r2 *= -2.0
     r2 += np.einsum("ne,ne->n", a, a)[:, None]
     r2 += np.einsum("me,me->m", b, b)

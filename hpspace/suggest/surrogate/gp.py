@@ -18,6 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hpspace.suggest.linalg import cholesky, product, times_vector
+from hpspace.suggest.linalg import inverse as inverted
 from hpspace.suggest.surrogate.features import Matrix, embedded, squared_distances
 
 _SQRT5 = math.sqrt(5.0)
@@ -123,19 +125,19 @@ def _negative_log_posterior(
     """
     n, d = len(y), len(theta) - 2
     w, s, noise = np.exp(theta[:-2]), math.exp(theta[-2]), math.exp(theta[-1])
-    correlation, slope = matern((w @ apart).reshape(n, n))
+    correlation, slope = matern(product(w[None, :], apart).reshape(n, n))
     k = s * correlation
     k.flat[:: n + 1] += noise + _JITTER
     try:
-        lower = np.linalg.cholesky(k)
+        lower = cholesky(k)
     except np.linalg.LinAlgError:
         return 1e10, np.zeros_like(theta)
-    inverse = np.linalg.inv(k)
-    alpha = inverse @ y
+    inverse = inverted(lower)
+    alpha = np.einsum("mn,n->m", inverse, y)
     value = 0.5 * float(y @ alpha) + float(np.log(np.diag(lower)).sum())
     a = np.outer(alpha, alpha) - inverse  # gradient of the log likelihood by K is a / 2
     gradient = np.empty_like(theta)
-    gradient[:-2] = -0.5 * s * w * (apart @ (a * slope).ravel())
+    gradient[:-2] = -0.5 * s * w * times_vector(apart, (a * slope).ravel())
     gradient[-2] = -0.5 * s * float((a * correlation).sum())
     gradient[-1] = -0.5 * noise * float(np.trace(a))
     log_l = -0.5 * theta[:-2] - _length_mean(d)
@@ -206,8 +208,8 @@ class Posterior:
         self._embedded = self._embed(x)
         k = self._s * matern(squared_distances(self._embedded, self._embedded))[0]
         k.flat[:: len(y) + 1] = self._s + math.exp(hyper.log_noise) + _JITTER
-        self._inverse = np.linalg.inv(k)
-        self._alpha = self._inverse @ y
+        self._inverse = inverted(cholesky(k))
+        self._alpha = np.einsum("mn,n->m", self._inverse, y)
 
     def _embed(self, points: Matrix) -> Matrix:
         """Return embedded points; a code that no trial has is as far from every trial as another code."""
@@ -234,8 +236,8 @@ class Posterior:
         mean, sd : float64 arrays, shape (m,)
         """
         k = self.covariance(points)
-        mean = k @ self._alpha
-        variance = self._s - np.einsum("mn,mn->m", k @ self._inverse, k)
+        mean = np.einsum("mn,n->m", k, self._alpha)
+        variance = self._s - np.einsum("mn,mn->m", product(k, self._inverse), k)
         return mean, np.sqrt(np.maximum(variance, 1e-12))
 
     def left_out(self) -> NDArray[np.float64]:

@@ -27,12 +27,12 @@ from numpy.typing import NDArray
 
 from hpspace.history import History
 from hpspace.space.compiled import CompiledSpace
+from hpspace.suggest.linalg import product
 from hpspace.suggest.tpe.blocks import evaluate
 from hpspace.suggest.tpe.grids import BINS
 from hpspace.suggest.tpe.kernels import Kernels
 from hpspace.suggest.tpe.layout import Layout, Points
 from hpspace.suggest.tpe.parzen import Density, Parzen
-from hpspace.suggest.tpe.products import product
 from hpspace.suggest.tpe.sight import Sight
 from hpspace.suggest.tpe.tables import Codes, Matrix
 from hpspace.suggest.tpe.tally import Counts, Tally, tally_of

@@ -15,10 +15,10 @@ from functools import cached_property
 
 import numpy as np
 
+from hpspace.suggest.linalg import product
 from hpspace.suggest.tpe.grids import BINS, densities, log_bin_masses
 from hpspace.suggest.tpe.layout import Layout
 from hpspace.suggest.tpe.parzen import Parzen
-from hpspace.suggest.tpe.products import product
 from hpspace.suggest.tpe.sight import Sight
 from hpspace.suggest.tpe.tables import Matrix, Tables
 from hpspace.suggest.tpe.tally import normal_kernels

@@ -20,9 +20,9 @@ from hpspace.dists.normal import ndtr
 from hpspace.dists.special import LOG_SQRT_2PI
 from hpspace.history import History
 from hpspace.space.compiled import CompiledSpace
+from hpspace.suggest.linalg import product
 from hpspace.suggest.tpe.grids import ABSENT, BINS, FIRST_VALUE, SHARE_BITS, exact
 from hpspace.suggest.tpe.layout import Layout
-from hpspace.suggest.tpe.products import product
 from hpspace.suggest.tpe.tables import Codes, Matrix, Tables, tables_of
 
 #: So many trials are added at once, for the sake of memory.

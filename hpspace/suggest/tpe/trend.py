@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from hpspace.history import OK, PENDING, PRUNED, History
 from hpspace.space.compiled import CompiledSpace
 from hpspace.suggest.criteria import logEI_gaussian
+from hpspace.suggest.linalg import cholesky, product, solve
 from hpspace.suggest.surrogate import targets
 from hpspace.suggest.surrogate.features import Matrix, features
 from hpspace.suggest.surrogate.gp import correlation
@@ -124,8 +125,8 @@ class Trend:
         scale = _scale(space, kernel.length)
         plain = correlation(scale * _squared(space, seen, seen))
         lower = _factor(plain, kernel.noise)
-        whitened = _solve(lower, y)
-        alpha = _solve(lower, whitened, transposed=True)
+        whitened = solve(lower, y)
+        alpha = solve(lower, whitened, transposed=True)
         return cls(
             space=space,
             seen=seen,
@@ -134,7 +135,7 @@ class Trend:
             lower=lower,
             alpha=alpha,
             variance=max(1e-12, float(whitened @ whitened) / len(y)),
-            best=float((plain @ alpha).min()),
+            best=float(np.einsum("mn,n->m", plain, alpha).min()),
         )
 
     def scores(self, values: Matrix) -> Vector:
@@ -155,9 +156,9 @@ class Trend:
 
     def _scores(self, points: Matrix) -> Vector:
         k = self._correlation(points, self.seen)  # (c, n)
-        unexplained = _solve(self.lower, k.T)
+        unexplained = solve(self.lower, k.T)
         left = np.maximum(1e-12, 1.0 - np.einsum("nc,nc->c", unexplained, unexplained))
-        improvement = logEI_gaussian(-(k @ self.alpha), self.variance * left, -self.best)
+        improvement = logEI_gaussian(-np.einsum("cn,n->c", k, self.alpha), self.variance * left, -self.best)
         score: Vector = np.maximum(np.asarray(improvement), _LOWEST)
         for row in self.waiting:
             score += self._less_around(points, row)
@@ -268,7 +269,7 @@ def log_likelihood(plain: Matrix, noise: float, y: Vector) -> float:
     0.0
     """
     lower = _factor(plain, noise)
-    whitened = _solve(lower, y)
+    whitened = solve(lower, y)
     variance = max(1e-12, float(whitened @ whitened) / len(y))
     return -0.5 * len(y) * math.log(variance) - float(np.log(np.diag(lower)).sum())
 
@@ -296,7 +297,7 @@ def _squared(space: CompiledSpace, a: Matrix, b: Matrix) -> Matrix:
     """Return the squared distances of features (n, D) and (m, D), shape (n, m)."""
     choice = space.kinds == 2
     x, y = a[:, ~choice], b[:, ~choice]
-    apart = np.einsum("nd,nd->n", x, x)[:, None] + np.einsum("md,md->m", y, y) - 2.0 * (x @ y.T)
+    apart = np.einsum("nd,nd->n", x, x)[:, None] + np.einsum("md,md->m", y, y) - 2.0 * product(x, y.T)
     np.maximum(apart, 0.0, out=apart)
     for column in np.flatnonzero(choice):
         apart += CHOICE_DISTANCE * (a[:, column, None] != b[:, column])
@@ -306,13 +307,4 @@ def _squared(space: CompiledSpace, a: Matrix, b: Matrix) -> Matrix:
 def _factor(plain: Matrix, noise: float) -> Matrix:
     noisy = plain.copy()
     noisy.flat[:: len(plain) + 1] += noise + _JITTER
-    return np.asarray(np.linalg.cholesky(noisy))
-
-
-def _solve(lower: Matrix, right: Matrix, transposed: bool = False) -> Matrix:
-    """Return ``L^-1 right``, or ``L'^-1 right``."""
-    from scipy.linalg.lapack import dtrtrs
-
-    # The transpose of a C-ordered factor is Fortran-ordered: nothing is copied.
-    solution, _ = dtrtrs(lower.T, right, lower=0, trans=0 if transposed else 1)
-    return np.asarray(solution)
+    return cholesky(noisy)
