@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import pytest
 from pymongo import MongoClient, errors
@@ -135,6 +136,18 @@ def test_closing_ends_the_wait(link: Link) -> None:
     with pytest.raises(StoreUnavailable):
         link.insist(operation)
     closer.join()
+
+
+def test_closing_does_not_wait_for_a_goodbye_that_nobody_hears(
+    link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client whose server is gone looks for it in order to end its sessions; others get a new one meanwhile."""
+    heard = threading.Event()
+    monkeypatch.setattr(connect, "GOODBYE", 0.01)
+    link._clients[os.getpid()] = SimpleNamespace(close=heard.wait)  # type: ignore[assignment]
+    link.close()
+    assert not heard.is_set() and link._clients == {}
+    heard.set()
 
 
 def test_after_an_interrupt_nobody_is_kept_waiting(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:

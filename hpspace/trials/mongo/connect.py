@@ -40,6 +40,9 @@ BRIEF = 10.0
 #: Seconds between two tries while the server is away: the first pause, and the longest.
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
 
+#: Seconds to disconnect in good order. A client tells its server that its sessions end, and looks for one that is gone.
+GOODBYE = 1.0
+
 #: What clients are told unless the address says otherwise. Acknowledged means: on disk, on most members.
 OPTIONS: dict[str, Any] = {
     "appname": "hpspace",
@@ -123,8 +126,12 @@ class Link:
         """Disconnect; operations that wait for the server give up, and later ones connect again."""
         with self._lock:
             closed, self._closed = self._closed, threading.Event()
-            _close_client(self._clients)
+            client = self._clients.pop(os.getpid(), None)
         closed.set()
+        if client is not None:
+            leaving = threading.Thread(target=client.close, name="hpspace-goodbye", daemon=True)
+            leaving.start()
+            leaving.join(GOODBYE)
 
     def insist(self, operation: Callable[[], R], patience: float = math.inf) -> R:
         """Do something with the server, and do it again until it answers.
