@@ -159,12 +159,11 @@ def fill(url: str, finished: int) -> None:
 
 
 @contextlib.contextmanager
-def programs(command: list[str], count: int, **env: str) -> Iterator[None]:
+def programs(command: list[str], count: int, cwd: str | None = None, **env: str) -> Iterator[None]:
     """Keep worker programs running within."""
+    settings = {**os.environ, **env}
     running = [
-        subprocess.Popen(
-            command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env={**os.environ, **env}
-        )
+        subprocess.Popen(command, cwd=cwd, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=settings)
         for _ in range(count)
     ]
     try:
@@ -212,7 +211,7 @@ def hyperopt_workers(url: str, workers: int, n: int) -> float:
         "--poll-interval=0.1",
     ]
     program = HYPEROPT.format(url=f"mongo://{address}/jobs", n=n, warm=workers)
-    with programs(command, workers):
+    with tempfile.TemporaryDirectory() as left, programs(command, workers, left):  # a log, a folder a trial
         out = subprocess.run([python, "-c", program], check=True, capture_output=True, text=True, timeout=300)
     return n / float(out.stdout)
 
