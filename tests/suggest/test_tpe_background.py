@@ -104,7 +104,7 @@ def test_a_rare_parameter_has_a_wider_bandwidth():
 
 def test_it_is_used_for_many_trials_none_of_which_failed_if_its_bins_are_fine_enough():
     compiled = compile_space(FLAT)
-    few, many = searched(compiled, 100), searched(compiled, 400)
+    few, many = searched(compiled, 60), searched(compiled, 400)
     assert isinstance(TPE().densities(compiled, few)[1], Parzen)
     assert isinstance(TPE().densities(compiled, many)[1], Background)
     assert isinstance(TPE(min_bandwidth=0.01).densities(compiled, many)[1], Parzen)

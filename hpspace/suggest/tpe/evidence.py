@@ -39,7 +39,7 @@ MAX_BAD = 512
 MOST_LOOKED_AT = 2048
 
 #: From this many bad trials on a `Background` is their density.
-MANY = 192
+MANY = 64
 
 #: Weight of a failed trial's kernel; other bad trials weigh 1.
 FAILED_WEIGHT = 3.0

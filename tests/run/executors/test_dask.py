@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import distributed
@@ -24,11 +26,15 @@ def client() -> Iterator[distributed.Client]:
         yield client
 
 
-def test_a_search_on_dask(client: Any) -> None:
+def test_a_search_on_dask(client: Any, tmp_path: Path) -> None:
     """Reports and attachments arrive; equal points are evaluated as often as they are proposed."""
     here = os.getpid()
 
     def objective(x: int, ctrl: Any) -> dict[str, Any]:
+        (tmp_path / str(os.getpid())).touch()
+        until = time.monotonic() + 60
+        while len(os.listdir(tmp_path)) < 2 and time.monotonic() < until:
+            time.sleep(0.01)  # so that the other worker has to take a trial
         ctrl.report(x, 1)
         ctrl.attachments["pid"] = os.getpid()
         return {"status": "ok", "loss": x, "elsewhere": os.getpid() != here}
