@@ -13,6 +13,7 @@ from hpspace.suggest.linalg import product
 from hpspace.suggest.tpe import blocks, vicinity
 from hpspace.suggest.tpe.algorithm import TPE, layout_of
 from hpspace.suggest.tpe.candidates import Candidates
+from hpspace.suggest.tpe.evidence import MANY
 from hpspace.suggest.tpe.grids import ABSENT, FIRST_VALUE, NARROW, PRIOR, GridTable
 from hpspace.suggest.tpe.parzen import prior_density
 from hpspace.suggest.tpe.score import densities_at
@@ -160,6 +161,17 @@ def test_a_centre_at_a_narrow_value_is_made_once_and_reaches_every_bandwidth():
     outside = 1.0 - (table.high - table.low).sum()
     assert mass + density > 0.9
     assert 0.0 < mass < 1.0 - 0.5 * outside
+
+
+@pytest.mark.parametrize("n", [75, 100, 139])
+def test_few_bad_trials_are_all_kernels(n):
+    """Each with its own weight: nothing is sampled."""
+    compiled = compile_space(TREE)
+    layout, history = layout_of(compiled), searched(compiled, n)
+    parts = split(history, tenth, weighted=True)
+    assert MANY <= len(parts.bad) <= vicinity.NEAR
+    rows, weights = Vicinity(layout, history.coords[parts.good], parts.good).rows(history)
+    assert sorted(rows) == parts.bad.tolist() and (weights == 1.0).all()
 
 
 @pytest.mark.parametrize("n", [220, 700, 1500, 2500])

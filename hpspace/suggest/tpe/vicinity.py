@@ -87,7 +87,7 @@ class Vicinity:
         Parameters
         ----------
         history : History
-            The trials, at least `NEAR` of them bad.
+            The trials, at least one of them bad; up to `NEAR` bad ones are all near.
 
         Returns
         -------
