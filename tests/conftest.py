@@ -7,6 +7,8 @@ that nobody else uses, on either kind of server (`mongo_url`) or on a certain on
 from __future__ import annotations
 
 import dataclasses
+import signal
+import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +21,13 @@ from hpspace.trials.mongo.url import parse
 
 settings.register_profile("hpspace", derandomize=True, database=None, deadline=None)
 settings.load_profile("hpspace")
+
+# A shell that starts the suite in the background lets it ignore Ctrl-C, and every process that a test starts would too.
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    and threading.current_thread() is threading.main_thread()
+):
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
