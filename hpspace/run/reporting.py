@@ -32,6 +32,9 @@ logger = logging.getLogger(__name__)
 #: Key of a document's misc: why a pruner wanted the trial to stop.
 PRUNE_REASON = "prune_reason"
 
+#: Key of a document's misc: what a pruner said last, ``{"step", "stop", "reason"}``, for those that went on too.
+LAST_VERDICT = "verdict"
+
 #: Seconds between two times that reports are written to a shared store.
 WRITE_INTERVAL = 0.5
 
@@ -107,6 +110,11 @@ class Reporter:
         if self._decided is None or self._decided[0] != n:
             self._decided = n, self._ask()
         verdict = self._decided[1]
+        self._trial["misc"][LAST_VERDICT] = {
+            "step": self._reports[-1][0],
+            "stop": bool(verdict.stop),
+            "reason": verdict.reason,
+        }
         if verdict.stop:
             self._trial["misc"][PRUNE_REASON] = verdict.reason
         return verdict

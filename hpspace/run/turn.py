@@ -26,7 +26,7 @@ from typing import Any
 
 from hpspace.exceptions import TrialPruned
 from hpspace.run.direction import direction_of, stored
-from hpspace.run.reporting import PRUNE_REASON, pruned_result
+from hpspace.run.reporting import LAST_VERDICT, PRUNE_REASON, pruned_result
 from hpspace.trials.curves import REPORTS
 from hpspace.trials.document import (
     JOB_STATE_CANCEL,
@@ -331,7 +331,7 @@ def set_aside(trials: Any, trial: dict[str, Any], again: bool) -> bool:
 
 def _said(trial: dict[str, Any]) -> dict[str, Any]:
     """Return what the objective has said while it ran, which a store may not have been told of yet."""
-    return {key: trial["misc"][key] for key in (REPORTS, PRUNE_REASON) if key in trial["misc"]}
+    return {key: trial["misc"][key] for key in (REPORTS, PRUNE_REASON, LAST_VERDICT) if key in trial["misc"]}
 
 
 def text_of(error: BaseException) -> str:

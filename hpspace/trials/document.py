@@ -92,7 +92,7 @@ TRANSITIONS: Mapping[int, frozenset[int]] = {
 }
 
 #: Keys of a ``misc`` that tell of one evaluation, and go when the trial is to be evaluated again.
-EVALUATION_KEYS = ("error", "traceback", "reports", "prune_reason", "interrupted")
+EVALUATION_KEYS = ("error", "traceback", "reports", "prune_reason", "verdict", "interrupted")
 
 #: Keys without which a dict is no trial document.
 TRIAL_KEYS = ["tid", "spec", "result", "misc", "state", "owner", "book_time", "refresh_time", "exp_key"]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import hpspace
-from hpspace import fmin, hp
+from hpspace import Trials, fmin, hp
 from hpspace.trials.document import JOB_STATE_RUNNING
 
 SPACE = {"x": hp.uniform("x", 0, 1)}
@@ -47,7 +49,32 @@ def test_trials_evaluated_elsewhere_are_pruned(backend: str, objective: Any) -> 
         assert "worse than" in doc["result"]["reason"]
     finished = [doc for doc in best.trials.trials if doc["result"]["status"] == "ok"]
     assert all(len(doc["misc"]["reports"]) == 10 for doc in finished)
+    verdicts = [doc["misc"]["verdict"] for doc in finished]
+    assert {(verdict["step"], verdict["stop"]) for verdict in verdicts} == {(9, False)}
+    assert all(verdict["reason"] for verdict in verdicts)
     assert best["x"] == min(doc["misc"]["vals"]["x"][0] for doc in best.trials.trials)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_the_last_verdict_of_every_trial_is_in_the_store(tmp_path: Path, n_jobs: int) -> None:
+    """Also of those that went on, and for who opens the file later."""
+    url = f"sqlite:///{tmp_path / 'study.db'}#e"
+    with contextlib.closing(Trials.open(url)) as trials:
+        fmin(
+            learning,
+            SPACE,
+            "rand",
+            16,
+            trials=trials,
+            rstate=0,
+            verbose=False,
+            pruner="median",
+            n_jobs=n_jobs,
+        )
+    with contextlib.closing(Trials.open(url)) as again:
+        told = [(doc["result"]["status"] == "pruned", doc["misc"]["verdict"]) for doc in again.trials]
+    assert len(told) == 16 and {pruned for pruned, _ in told} == {True, False}
+    assert all(verdict["stop"] is pruned and verdict["reason"] for pruned, verdict in told)
 
 
 def test_a_running_trial_is_judged_beside_those_that_run_with_it() -> None:

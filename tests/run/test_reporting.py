@@ -148,7 +148,7 @@ def test_without_a_pruner_or_without_a_report_nothing_is_pruned(
     assert pruner.seen == [] and "reports" not in trial["misc"]
     ctrl = ctrl_of(trials, trial)
     ctrl.report_or_prune(0.5)
-    assert not ctrl.should_prune() and "prune_reason" not in trial["misc"]
+    assert not ctrl.should_prune() and not {"prune_reason", "verdict"} & set(trial["misc"])
 
 
 def test_a_verdict_is_asked_for_once_a_report(trials: Trials, trial: dict[str, Any]) -> None:
@@ -162,6 +162,7 @@ def test_a_verdict_is_asked_for_once_a_report(trials: Trials, trial: dict[str, A
         ctrl.report_or_prune(0.3)
     assert pruner.seen == [[0.5], [0.5, 0.4, 0.3]]
     assert raised.value.reason == "step 2: always" == trial["misc"]["prune_reason"]
+    assert trial["misc"]["verdict"] == {"step": 2, "stop": True, "reason": "step 2: always"}
 
 
 def test_a_pruner_that_decides_now_and_then_is_not_asked_about_the_same_turn_again(
