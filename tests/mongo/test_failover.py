@@ -39,6 +39,12 @@ class ReplicaSet:
     def __init__(self, folder: Path) -> None:
         self._ports = [free_port() for _ in range(3)]
         self._servers = [self._started(folder / str(port), port) for port in self._ports]
+
+    def initiate(self) -> None:
+        """Make them a replica set, once each of them answers."""
+        for number in range(len(self._servers)):
+            with self._client(number) as client:
+                client.admin.command("ping")
         members = [{"_id": i, "host": f"127.0.0.1:{port}"} for i, port in enumerate(self._ports)]
         config = {"_id": "rs", "members": members, "settings": {"electionTimeoutMillis": 2000}}
         with self._client(0) as client:
@@ -94,8 +100,11 @@ class ReplicaSet:
 @pytest.fixture
 def replica_set(tmp_path: Path) -> Iterator[ReplicaSet]:
     servers = ReplicaSet(tmp_path)
-    yield servers
-    servers.end()
+    try:
+        servers.initiate()
+        yield servers
+    finally:
+        servers.end()
 
 
 def test_the_death_of_a_primary_costs_nothing(replica_set: ReplicaSet) -> None:
