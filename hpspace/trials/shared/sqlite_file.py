@@ -150,7 +150,7 @@ class SqliteFile:
         self._connection = self._closing = None
 
     def _open(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self.path, self.timeout, isolation_level=None, check_same_thread=False)
+        db = sqlite3.connect(self.path, timeout=self.timeout, isolation_level=None, check_same_thread=False)
         try:
             self._prepare(db)
         except BaseException:
