@@ -9,7 +9,7 @@ from hpspace import compile_space, hp
 from hpspace.history import FAILED, OK, PENDING, History
 from hpspace.suggest.tpe import background, evidence
 from hpspace.suggest.tpe.algorithm import TPE, layout_of
-from hpspace.suggest.tpe.background import Background
+from hpspace.suggest.tpe.background import FAILED_WEIGHT, Background
 from hpspace.suggest.tpe.layout import Points
 from hpspace.suggest.tpe.parzen import Parzen
 from hpspace.suggest.tpe.split import split, tenth
@@ -54,9 +54,9 @@ def both(space, history):
     weights = np.ones(len(parts.bad))
     quick = background.many_bad(space, layout, history, parts.good, parts.bad, weights, 1.0, 0.03)
     points = evidence._observed(layout, history, parts.bad)
-    sigma = np.repeat(quick.tables.sigma(quick._levels)[:, None], len(parts.bad), axis=1)
+    sigma = np.repeat(quick.tables.sigma(quick.settled.widths[0].levels)[:, None], len(parts.bad), axis=1)
     sigma[layout.reals :] = np.maximum(sigma[layout.reals :], 0.5 * (points.high - points.low))
-    exact = Parzen(layout, points, weights, sigma, quick._spread, 1.0)
+    exact = Parzen(layout, points, weights, sigma, quick.settled.spread, 1.0)
     drawn = space.sample(99, 200).values
     return quick, exact, Points.of(layout, space.encode(drawn), space.bins(drawn))
 
@@ -98,18 +98,18 @@ def test_a_rare_parameter_has_a_wider_bandwidth():
     quick, _, _ = both(compiled, history)
     held = int(quick.totals[0] - 1.0)
     assert held < 20
-    assert 1.5 / held <= quick.tables.sigma(quick._levels)[0] <= 1.5 / held * np.sqrt(2)
+    assert 1.5 / held <= quick.tables.sigma(quick.settled.widths[0].levels)[0] <= 1.5 / held * np.sqrt(2)
     assert layout.reals == 1
 
 
-def test_it_is_used_for_many_trials_none_of_which_failed_if_its_bins_are_fine_enough():
+def test_it_is_used_for_many_trials_if_its_bins_are_fine_enough():
     compiled = compile_space(FLAT)
     few, many = searched(compiled, 60), searched(compiled, 400)
     assert isinstance(TPE().densities(compiled, few)[1], Parzen)
     assert isinstance(TPE().densities(compiled, many)[1], Background)
     assert isinstance(TPE(min_bandwidth=0.01).densities(compiled, many)[1], Parzen)
     many.update([7], [0.0], [FAILED])
-    assert isinstance(TPE().densities(compiled, many)[1], Parzen)
+    assert isinstance(TPE().densities(compiled, many)[1], Background)
 
 
 def test_pending_trials_are_among_the_bad_ones():
@@ -120,6 +120,43 @@ def test_pending_trials_are_among_the_bad_ones():
     after = TPE().densities(compiled, history)[1]
     at = Points.of(layout_of(compiled), np.array([[0.31]]), compiled.bins(np.array([[0.31]])))
     assert after.at(at).log_joint[0] > before.at(at).log_joint[0] + 0.5
+
+
+@pytest.mark.parametrize("failures", [0, 30])
+def test_the_latest_trials_and_the_failed_ones_are_kernels_of_their_own(failures):
+    """127 trials: one is not settled, the others are all kernels; by brute force, in a space without branches."""
+    compiled = compile_space(FLAT)
+    history, layout = searched(compiled, 127), layout_of(compiled)
+    kinds = [FAILED if row < failures or row == 126 > failures > 0 else OK for row in range(127)]
+    history.update(np.arange(127), history.losses, kinds)
+    _, quick = TPE().densities(compiled, history)
+    bad = split(history, tenth, True).bad
+    failed = history.kind[bad] == FAILED
+    assert background.settled(127) == 126 and len(quick.latest.rows) == 1
+    assert failed.sum() == failures + (failures > 0)
+    points = evidence._observed(layout, history, bad)
+    each = [quick.tables.sigma(widths.levels)[:, None] for widths in quick.settled.widths]
+    sigma = np.where(failed, each[-1], each[0])
+    sigma[layout.reals :] = np.maximum(sigma[layout.reals :], 0.5 * (points.high - points.low))
+    weights = np.where(failed, FAILED_WEIGHT, 1.0)
+    exact = Parzen(layout, points, weights, sigma, quick.settled.spread, 1.0)
+    drawn = compiled.sample(99, 200).values
+    at = Points.of(layout, compiled.encode(drawn), compiled.bins(drawn))
+    np.testing.assert_allclose(quick.at(at).log_joint, exact.at(at).log_joint, rtol=0, atol=1e-9)
+    assert quick.total == pytest.approx(exact.total)
+
+
+def test_a_trial_that_fails_after_it_settled_repels_more():
+    compiled = compile_space({"x": hp.uniform("x", 0, 1), "y": hp.uniform("y", 0, 1)})
+    history = searched(compiled, 300)
+    history.append(np.full((8, 2), 0.9), np.zeros(8), [PENDING] * 8)
+    history.append(searched(compiled, 30, seed=1).values, np.ones(30), [OK] * 30)
+    at = Points.of(layout_of(compiled), np.array([[0.9, 0.9]]), compiled.bins(np.array([[0.9, 0.9]])))
+    before = TPE().densities(compiled, history)[1].at(at)
+    history.update(np.arange(300, 308), np.zeros(8), [FAILED] * 8)
+    after = TPE().densities(compiled, history)[1].at(at)
+    assert after.log_joint[0] > before.log_joint[0] + 1.0
+    assert (after.log_marginals > before.log_marginals + 0.1).all()
 
 
 def test_a_long_search_still_converges():

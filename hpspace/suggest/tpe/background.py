@@ -4,10 +4,16 @@ A Parzen density of n kernels costs n evaluations a candidate and parameter. Wit
 where a proposal's time goes, although almost all kernels have the same, smallest bandwidth. `Background` uses that:
 
 * marginals: trials are counted in bins (128 for a continuous parameter, one a value for a grid or a choice), and the
-  counts are smoothed by one table of kernels. Counts are kept with the history and grow with it, so a proposal
-  looks at new trials only;
+  counts are smoothed by one table of kernels;
 * the joint density: the log of a product of normal kernels is linear in x and x^2, so that all candidates against
   all trials is one matrix product; grids and choices are looked up in tables of log masses.
+
+Most of this stays the same from one proposal to the next. So all but the latest trials are *settled*: counted, thinned
+and made a block once, until others settle or other trials are good. The latest, at most a 32nd of all, join as kernels
+of the joint density, each of them, at once: proposals keep away from them. The marginals come to know them when they
+settle.
+
+Failed trials weigh more, and in the joint density they have narrower kernels.
 
 A parameter's kernels share the bandwidth ``max(min_bandwidth, 3 / (2 n_d))``, which is what the neighbour rule of
 `bandwidths.bandwidths` gives on average for n_d evenly spread trials, rounded up to a power of sqrt(2) times
@@ -20,22 +26,206 @@ tabled grids, C choices, n kernels, c points.
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpspace.history import History
 from hpspace.space.compiled import CompiledSpace
-from hpspace.suggest.linalg import product
-from hpspace.suggest.tpe.blocks import evaluate
-from hpspace.suggest.tpe.grids import BINS
-from hpspace.suggest.tpe.kernels import Kernels
+from hpspace.suggest.tpe.blocks import Block, Evaluation, Mixture, Others, Stack, evaluate
+from hpspace.suggest.tpe.grids import BINS, Level
+from hpspace.suggest.tpe.kernels import Kernels, Widths, kernels_of
 from hpspace.suggest.tpe.layout import Layout, Points
 from hpspace.suggest.tpe.parzen import Density, Parzen
-from hpspace.suggest.tpe.sight import Sight
 from hpspace.suggest.tpe.tables import Codes, Matrix
 from hpspace.suggest.tpe.tally import Counts, Tally, tally_of
+
+#: No more trials than this are not settled.
+MOST_LATEST = 32
+
+#: Weight of a failed trial's kernel; other bad trials weigh 1.
+FAILED_WEIGHT = 3.0
+
+#: Smallest bandwidth of a failed trial's kernel, in prior quantiles.
+FAILED_BANDWIDTH = 0.005
+
+
+def settled(n: int) -> int:
+    """Return how many of n trials are settled: all but the latest, fewer than a 32nd of them and than `MOST_LATEST`.
+
+    They settle in steps of a power of two.
+
+    Examples
+    --------
+    >>> [settled(n) for n in (63, 64, 65, 66, 255, 256, 263, 1000, 1023, 1024, 99_999)]
+    [63, 64, 64, 66, 252, 256, 256, 992, 1008, 1024, 99968]
+    """
+    step = min(MOST_LATEST, 1 << max(0, (n // 32).bit_length() - 1))
+    return n - n % step
+
+
+@dataclass(frozen=True, eq=False)
+class Weighted:
+    """Some trials as kernels.
+
+    Parameters
+    ----------
+    parts : list of Kernels
+        Those of trials that did not fail and, where some failed, those of the others.
+    rows : int array, shape (n,)
+        The trials in this order.
+    weights : float64 array, shape (n,)
+        How much they count.
+    total : float
+        The weights' sum.
+    """
+
+    parts: list[Kernels]
+    rows: Codes
+    weights: NDArray[np.float64]
+    total: float
+
+    @classmethod
+    def of(
+        cls,
+        tally: Tally,
+        rows: Codes,
+        weights: NDArray[np.float64],
+        failed: NDArray[np.bool_] | None,
+        widths: Sequence[Widths],
+    ) -> Weighted:
+        """Return the kernels of trials (n,), given how many each stands for, which of all failed, and their widths."""
+        if failed is None:
+            return cls([kernels_of(tally, rows, widths[0], weights)], rows, weights, float(weights.sum()))
+        bad = failed[rows]
+        parts = [rows[~bad], rows[bad]]
+        weigh = [weights[~bad], FAILED_WEIGHT * weights[bad]]
+        kernels = [kernels_of(tally, *part) for part in zip(parts, widths, weigh)]
+        together = np.concatenate(weigh)
+        return cls(kernels, np.concatenate(parts), together, float(together.sum()))
+
+
+class Settled:
+    """The settled trials of a `Background`, and what follows from them.
+
+    Parameters
+    ----------
+    tally : Tally
+        Codes, kernels and tables.
+    without : int array
+        Rows of the trials that do not belong to the density.
+    counted : Counts
+        What the others add up to.
+    rows : int array, shape (n,)
+        The trials of the joint density, all or a weighted sample.
+    weights : float64 array, shape (n,)
+        How many trials each of them stands for.
+    failed : bool array, shape (trials,), or None
+        Which of all trials failed; None if none did.
+    prior_weight : float
+        Weight of the prior's kernel.
+
+    Attributes
+    ----------
+    totals : float64 array, shape (D,)
+        Weight behind each marginal, the prior's included.
+    spread : float64 array, shape (C,)
+        As in `Parzen`.
+    widths : list of Widths
+        How wide its kernels are: those of trials that did not fail and, if any failed, those of the others.
+    """
+
+    def __init__(
+        self,
+        tally: Tally,
+        without: Codes,
+        counted: Counts,
+        rows: Codes,
+        weights: NDArray[np.float64],
+        failed: NDArray[np.bool_] | None,
+        prior_weight: float,
+    ) -> None:
+        layout, tables = tally.layout, tally.tables
+        self.tally = tally
+        self.prior_weight = prior_weight
+        self.totals = counted.held + prior_weight
+        self._without = without
+        self._counted = counted
+        self.spread = layout.n_options * prior_weight / (counted.held[layout.numeric :] + 1.0)
+        levels = [tables.level(counted.held[: layout.numeric])]
+        if failed is not None:
+            smallest = min(FAILED_BANDWIDTH, tables.min_bandwidth)
+            levels.append(tables.level(counted.held[: layout.numeric], smallest))
+        self.widths = [Widths.of(tables, some, self.spread) for some in levels]
+        self.kernels = Weighted.of(tally, rows, weights, failed, self.widths)
+        self._cells = self._marginals()
+        self._total = self.kernels.total + prior_weight
+        self._made: tuple[list[int], Stack] | None = None
+
+    def beside(self, *fronts: Mixture) -> Stack:
+        """Return the stack of other mixtures and this one; the same object while they are the same."""
+        # a grid may have new centres since, at which the latest kernels stand
+        sizes = [grid.n for grid in self.tally.tables.growing]
+        if self._made is None or self._made[0] != sizes or self._made[1].mixtures[:-1] != list(fronts):
+            self._made = sizes, Stack(self.tally.tables, [*fronts, self.mixture])
+        return self._made[1]
+
+    @property
+    def mixture(self) -> Mixture:
+        """The density of the settled trials."""
+        blocks = [
+            Block(kernels, [self._level(row, widths).log_masses for row in self.tally.tables.grids])
+            for kernels, widths in zip(self.kernels.parts, self.widths)
+        ]
+        return Mixture(blocks, self._cells, self._total, self.prior_weight)
+
+    def _level(self, row: int, widths: Widths) -> Level:
+        """Return the kernels of a grid column."""
+        tables, level = self.tally.tables, widths.levels[row]
+        return tables.grids[row].level(float(tables.sigma(level)) if level else tables.min_bandwidth)
+
+    # ---------------------------------------------------------------- marginals
+
+    def _marginals(self) -> Matrix:
+        """Return the marginal densities in all cells."""
+        tables, m, held = self.tally.tables, self.tally.layout.numeric, self._counted.held
+        # what a cell's sum, and its declared density, are to be multiplied with, by column
+        factor = 1.0 / self.totals
+        prior = self.prior_weight * factor
+        spread = self.spread / (1.0 + self.spread)
+        prior[m:] += spread * held[m:] * factor[m:]
+        factor[m:] *= 1.0 - spread
+        columns = tables.column[: tables.nothing]
+        cells = np.ones(tables.cells)
+        np.multiply(self._counted.cells[: tables.nothing], factor.take(columns), out=cells[: tables.nothing])
+        cells[: tables.nothing] += prior.take(columns) * tables.prior[: tables.nothing]
+        levels = self.widths[0].levels
+        if levels is not tables.narrowest:
+            for row in np.flatnonzero(levels).tolist():
+                self._write_wide(row, cells)
+        return cells
+
+    def _write_wide(self, row: int, cells: Matrix) -> None:
+        """Write the densities of a column whose bandwidth is not the smallest, which few trials have."""
+        tables, tally, reals = self.tally.tables, self.tally, self.tally.layout.reals
+        mine = np.flatnonzero(tally.lacking[: tally.settled, row] == 0.0)
+        mine = mine[~np.isin(mine, self._without)]
+        if row < reals:
+            sums = tally.wide_sums(mine, row, int(self.widths[0].levels[row]))
+            self._write(row, slice(BINS * row, BINS * (row + 1)), sums, cells)
+        elif row in tables.grids:
+            grid, first = tables.grids[row], tables.first_value[row]
+            sums = self._level(row, self.widths[0]).masses.take(tally.codes[mine, row], axis=0).sum(axis=0)
+            self._write(row, slice(first, first + len(grid)), sums[: len(grid)], cells)
+            if not grid.complete:
+                first = BINS * (reals + tables.fine.index(row))
+                self._write(row, slice(first, first + BINS), sums[len(grid) :], cells)
+
+    def _write(self, row: int, where: slice, sums: Matrix, cells: Matrix) -> None:
+        prior = self.prior_weight * self.tally.tables.prior[where]
+        cells[where] = (sums + prior) / self.totals[row]
 
 
 class Background:
@@ -43,46 +233,31 @@ class Background:
 
     Parameters
     ----------
-    tally : Tally
-        Codes, kernels and tables.
+    settled : Settled
+        Most of the trials.
     history : History
-        The trials that it follows.
-    without : int array
-        Rows of the trials that do not belong to the density.
-    counted : Counts
-        What the others add up to.
-    kernels : Kernels
-        Those of the trials of the joint density, all or a weighted sample.
-    weights : float64 array, shape (n - 1,)
-        Their weights.
-    prior_weight : float
-        Weight of the prior's kernel.
+        Where they come from.
+    latest : int array
+        Rows of the other trials.
+    failed : bool array, shape (trials,), or None
+        Which of all trials failed; None if none did.
+
+    Attributes
+    ----------
+    total, totals : float and float64 array, shape (D,)
+        Weight behind the joint density, and behind each marginal, the prior's included.
     """
 
     def __init__(
-        self,
-        tally: Tally,
-        history: History,
-        without: Codes,
-        counted: Counts,
-        kernels: Kernels,
-        weights: NDArray[np.float64],
-        prior_weight: float,
+        self, settled: Settled, history: History, latest: Codes, failed: NDArray[np.bool_] | None
     ) -> None:
-        self.layout = layout = tally.layout
-        self.tally = tally
-        self.tables = tally.tables
-        self.kernels = kernels
-        self.weights = weights
-        self.prior_weight = prior_weight
-        self.n = len(weights) + 1
-        self.totals = counted.held + prior_weight
-        self.total = float(weights.sum()) + prior_weight
+        self.settled = settled
+        self.tables = settled.tally.tables
+        self.layout = settled.tally.layout
+        self.latest = Weighted.of(settled.tally, latest, np.ones(len(latest)), failed, settled.widths)
+        self.total = settled.kernels.total + settled.prior_weight + self.latest.total
+        self.totals = settled.totals
         self._history = history
-        self._without = without
-        self._counted = counted
-        self._levels = self.tables.level(counted.held[: layout.numeric])
-        self._spread = layout.n_options * prior_weight / (counted.held[layout.numeric :] + 1.0)
 
     def narrow(self, point: Points) -> Parzen:
         """Return a mixture with the kernel of one further point, as narrow as the smallest bandwidth."""
@@ -90,82 +265,41 @@ class Background:
         sigma = np.full((m, 1), self.tables.min_bandwidth)
         grid = sigma[reals:]
         np.maximum(grid, 0.5 * (point.high - point.low), out=grid)
-        return Parzen(self.layout, point, np.ones(1), sigma, self._spread, self.prior_weight)
+        return Parzen(self.layout, point, np.ones(1), sigma, self.settled.spread, self.settled.prior_weight)
 
     def at(self, points: Points) -> Density:
         """Return the densities at points."""
-        return evaluate(self.tables, [self], points.x, points.active, points).densities()[0]
+        return self.evaluate([], points.x, points.active, points).densities()[0]
 
-    # ---------------------------------------------------------------- marginals
+    def evaluate(
+        self,
+        fronts: Sequence[Mixture],
+        x: Matrix,
+        active: NDArray[np.bool_] | None,
+        points: Points | None = None,
+        others: Sequence[Others] = (),
+    ) -> Evaluation:
+        """Return the densities of other mixtures and this one, see `blocks.evaluate`."""
+        if self.tables.others and points is not None:
+            others = [*others, self._others()]
+        stack, latest = self.settled.beside(*fronts), self.latest
+        return evaluate(stack, latest.parts, x, active, points, others, latest.total)
 
-    def write_marginals(self, sight: Sight, out: Matrix) -> None:
-        """Write the marginal densities in the cells of points into an array of their shape."""
-        m, counted = self.layout.numeric, self._counted
-        # what a cell's sum, and its declared density, are to be multiplied with, by column
-        factor = 1.0 / self.totals
-        prior = self.prior_weight * factor
-        if m < len(factor):
-            spread = self._spread / (1.0 + self._spread)
-            prior[m:] += spread * counted.held[m:] * factor[m:]
-            factor[m:] *= 1.0 - spread
-        columns = self.tables.looked_up
-        np.multiply(counted.cells.take(sight.cells), factor.take(columns), out=out)
-        out += prior.take(columns) * sight.prior
-        if self._levels is not self.tables.narrowest:
-            for row in np.flatnonzero(self._levels).tolist():
-                self._write_wide(row, sight, out)
-        if sight.nowhere is not None:
-            np.copyto(out, 1.0, where=sight.nowhere)
-
-    def _write_wide(self, row: int, sight: Sight, out: Matrix) -> None:
-        """Write the densities of a column whose bandwidth is not the smallest, which few trials have."""
-        tables, tally, reals = self.tables, self.tally, self.layout.reals
-        mine = np.flatnonzero(tally.lacking[: tally.n, row] == 0.0)
-        mine = mine[~np.isin(mine, self._without)]
-        cells = tables.prior * self.prior_weight
-        if row < reals:
-            cells[BINS * row : BINS * (row + 1)] += tally.wide_sums(mine, row, int(self._levels[row]))
-        elif row in tables.grids:
-            grid, first = tables.grids[row], tables.first_value[row]
-            sums = grid.level(self._sigma(row)).masses.take(tally.codes[mine, row], axis=0).sum(axis=0)
-            cells[first : first + len(grid)] += sums[: len(grid)]
-            if not grid.complete:
-                first = BINS * (reals + tables.fine.index(row))
-                cells[first : first + BINS] += sums[len(grid) :]
-        own = tables.looked_up[:, 0] == row
-        out[own] = cells.take(sight.cells[own]) / self.totals[row]
-
-    # ---------------------------------------------------------------- joint
-
-    def write_kernels(self, sight: Sight, log_marginals: Matrix, out: Matrix) -> None:
-        """Write the logs of the weighted kernels but the prior's into an array (c, n - 1); see `Block`."""
-        tables, kernels = self.tables, self.kernels
-        wide = self._levels is not tables.narrowest
-        coefficients = kernels.widened(self._levels) if wide else kernels.coefficients
-        np.log(self.weights, out=coefficients[:, tables.features - 1])
-        product(kernels.features(sight, log_marginals, self._spread).T, coefficients.T, out)
-        for row, values, centres in zip(tables.grids, sight.values, kernels.centres):
-            table = tables.grids[row].level(self._sigma(row)).log_masses
-            out += table.take(values, axis=0).take(centres, axis=1)
-
-    def _sigma(self, row: int) -> float:
-        level = self._levels[row]
-        return float(self.tables.sigma(level)) if level else self.tables.min_bandwidth
-
-    @cached_property
-    def others(self) -> tuple[Parzen, Matrix] | None:
-        """The grids without tables, alone; their kernels stand for all trials."""
-        rows, tables = self.tables.others, self.tables
-        if not rows:
-            return None
-        history, chosen, reals = self._history, self.kernels.rows, self.layout.reals
-        points = Points.of(self.layout, history.coords[chosen], history.bins_of(chosen))
-        mine = points.only(rows, reals)
+    def _others(self) -> Others:
+        """Return the grids without tables, alone; their kernels stand for all trials."""
+        rows, tables, settled, latest = self.tables.others, self.tables, self.settled, self.latest
+        chosen = np.concatenate([settled.kernels.rows, latest.rows])
+        points = Points.of(self.layout, self._history.coords[chosen], self._history.bins_of(chosen))
+        mine = points.only(rows, self.layout.reals)
         layout = Layout(self.layout.order[rows], 0, len(rows), np.empty(0), np.empty((0, 1)))
-        sigma = np.maximum(tables.sigma(self._levels[rows])[:, None], 0.5 * (mine.high - mine.low))
-        mixture = Parzen(layout, mine, self.weights, sigma, np.empty(0), self.prior_weight)
+        sigma = [tables.sigma(widths.levels[rows]) for widths in settled.widths]
+        lengths = [len(some) for kernels in (settled.kernels, latest) for some in kernels.parts]
+        each = np.repeat(np.array(2 * sigma), lengths, axis=0).T
+        weights = np.concatenate([settled.kernels.weights, latest.weights])
+        widest = np.maximum(each, 0.5 * (mine.high - mine.low))
+        mixture = Parzen(layout, mine, weights, widest, np.empty(0), settled.prior_weight)
         held = np.maximum(mixture.held.sum(axis=1), 1e-300)
-        return mixture, (self.totals[rows] - self.prior_weight) / held
+        return Others(mixture, (self.totals[rows] - settled.prior_weight) / held, self.totals[rows])
 
 
 def many_bad(
@@ -178,7 +312,7 @@ def many_bad(
     prior_weight: float,
     min_bandwidth: float,
 ) -> Background:
-    """Return the density of all trials but the good ones.
+    """Return the density of all trials but the good ones, all of them settled.
 
     Parameters
     ----------
@@ -193,4 +327,5 @@ def many_bad(
     """
     tally = tally_of(space, layout, history, min_bandwidth)
     counted = tally.without(tally.of(good))
-    return Background(tally, history, good, counted, Kernels(tally, rows), weights, prior_weight)
+    whole = Settled(tally, good, counted, rows, weights, None, prior_weight)
+    return Background(whole, history, rows[:0], None)

@@ -1,14 +1,15 @@
 """Several mixtures evaluated at once, over cells and features instead of kernels and columns.
 
-A proposal compares two mixtures at some points. Both look up the same cells and their log kernels are linear in the
-same features, so all points against all kernels of both are one matrix product. What a mixture has to provide for that
-is a `Block`: `background` makes one of the bad trials, `foreground` one of the good ones.
+A proposal compares two mixtures at some points. Both look up the same cells, and their log kernels are linear in the
+same features, so all points against all kernels of both are one matrix product. A density in this form is a `Mixture`:
+`background` makes one of the bad trials, `foreground` one of the good ones. What follows from two of them alone is
+their `Stack`; it is used for as long as both stay the same. Kernels that came later join the last of its mixtures.
 
 Log joint densities are exact but for grids with narrow values (see `grids`); log marginals are looked up in bins and
 within 0.02 of the exact ones.
 
-Axes: D columns in the order of `Layout`, S smooth columns, G tabled grids, C choices, c points; a block has n kernels,
-the last of which is the prior.
+Axes: D columns in the order of `Layout`, S smooth columns, G tabled grids, C choices, c points; a mixture has n
+kernels, before which the stack puts the prior's.
 """
 
 from __future__ import annotations
@@ -16,15 +17,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hpspace.suggest.linalg import product
+from hpspace.suggest.tpe.grids import ABSENT
+from hpspace.suggest.tpe.kernels import Kernels
 from hpspace.suggest.tpe.layout import Points
 from hpspace.suggest.tpe.parzen import Density, Parzen
 from hpspace.suggest.tpe.sight import Sight
-from hpspace.suggest.tpe.tables import Matrix, Tables
+from hpspace.suggest.tpe.tables import Codes, Matrix, Tables
 
 #: Logarithms between this and its opposite are exponentiated as they are.
 _LARGE = 300.0
@@ -32,32 +35,145 @@ _LARGE = 300.0
 _CHUNK = 1 << 16
 
 
-class Block(Protocol):
-    """A mixture as `evaluate` needs it."""
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Kernels that share the tables of their grids.
 
-    #: Number of kernels, the prior's included.
-    n: int
-    #: Weight behind the joint density, and behind each marginal (D,), the prior's included, and the prior's alone.
+    Parameters
+    ----------
+    kernels : Kernels
+        The kernels, weighted.
+    grids : list of float64 array, shape (L + 1, centres)
+        For each tabled column the log masses of its values, at every centre; the last row is 0.
+    """
+
+    kernels: Kernels
+    grids: list[Matrix]
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """A density as `evaluate` needs it.
+
+    Parameters
+    ----------
+    blocks : sequence of Block
+        Its kernels but the prior's.
+    cells : float64 array, shape (cells,)
+        Marginal densities, see `tables`.
+    total : float
+        Weight behind the joint density, the prior's included.
+    prior_weight : float
+        The prior's.
+    """
+
+    blocks: Sequence[Block]
+    cells: Matrix
     total: float
-    totals: Matrix
     prior_weight: float
 
-    @property
-    def others(self) -> tuple[Parzen, Matrix] | None:
-        """The grids that are in no table, as a mixture of their own; None if there are none.
 
-        And how much of the marginals' weight its kernels stand for, relative to their own, by column.
-        """
+@dataclass(frozen=True, eq=False)
+class Others:
+    """The grids that are in no table, as a mixture of their own.
 
-    def write_marginals(self, sight: Sight, out: Matrix) -> None:
-        """Write the marginal densities in the cells of points into an array of their shape."""
+    Parameters
+    ----------
+    mixture : Parzen
+        The trials' kernels, as many as the mixture's and in their order, on these columns alone.
+    scale : float64 array, shape (others,)
+        How many trials each kernel of the mixture stands for in the marginals.
+    totals : float64 array, shape (others,)
+        Weight behind each marginal, the prior's included.
+    """
 
-    def write_kernels(self, sight: Sight, log_marginals: Matrix, out: Matrix) -> None:
-        """Write the logs of the weighted kernels but the prior's into an array (c, n - 1).
+    mixture: Parzen
+    scale: Matrix
+    totals: Matrix
 
-        Where a kernel's trial lacks a parameter of a point, that parameter's marginal stands in: `log_marginals`, shape
-        (S + G + C, c).
-        """
+
+class Stack:
+    """Mixtures beside each other.
+
+    Parameters
+    ----------
+    tables : Tables
+        The space's tables.
+    mixtures : sequence of Mixture
+        The mixtures.
+
+    Attributes
+    ----------
+    starts : list of int
+        First row of each mixture: the prior's kernel.
+    coefficients : float64 array, shape (N, width)
+        Coefficients of all kernels: of the features of `tables`, of the log declared density, and for each mixture of
+        the log marginals that stand in for what its trials lack, if any trial lacks anything.
+    centres : int array, shape (G, N)
+        Where the kernels stand on the tabled grids: columns of `grids`, of all blocks one after the other.
+    cells : float64 array, shape (mixtures, cells)
+        Marginal densities.
+    log_totals : float64 array, shape (mixtures, 1)
+        Logs of the weights behind the joint densities.
+    moderate : bool
+        As for `log_sums`.
+    """
+
+    def __init__(self, tables: Tables, mixtures: Sequence[Mixture]) -> None:
+        self.tables = tables
+        self.mixtures = mixtures
+        blocks = [block for mixture in mixtures for block in mixture.blocks]
+        self._mixture_of = [i for i, mixture in enumerate(mixtures) for _ in mixture.blocks]
+        self.lacks = any(block.kernels.lacking is not None for block in blocks)
+        self.width = tables.features + 1 + (len(mixtures) * len(tables.places) if self.lacks else 0)
+        columns = np.array([[grid.shape[1] for grid in block.grids] for block in blocks], dtype=np.intp)
+        self._before: Codes = np.cumsum(columns, axis=0) - columns  # (blocks, G)
+        self.grids = [np.concatenate(same, axis=1) for same in zip(*(block.grids for block in blocks))]
+        self._stack_kernels()
+        self.cells: Matrix = np.array([mixture.cells for mixture in mixtures])
+        self.log_totals: Matrix = np.log([[mixture.total] for mixture in mixtures])
+        lowest, highest = tables.log_range
+        weights = [mixture.prior_weight for mixture in mixtures]
+        self.moderate = lowest + math.log(min(weights)) > -_LARGE and highest + self.log_totals.max() < _LARGE
+
+    def _stack_kernels(self) -> None:
+        """Write the kernels of all blocks, and the prior's before the first of each mixture."""
+        tables, block = self.tables, 0
+        rows: list[Matrix] = []
+        centres: list[Codes] = []
+        self.starts: list[int] = []
+        for mixture in self.mixtures:
+            prior = np.zeros((1, self.width))
+            prior[0, tables.features - 1 : tables.features + 1] = math.log(mixture.prior_weight), 1.0
+            self.starts.append(sum(len(some) for some in rows))
+            rows.append(prior)
+            centres.append(np.full((len(tables.tabled), 1), ABSENT, dtype=np.intp))
+            for part in mixture.blocks:
+                coefficients, where = self.placed(part.kernels, block)
+                rows.append(coefficients)
+                centres.append(where)
+                block += 1
+        self.coefficients: Matrix = np.concatenate(rows)
+        self.centres: Codes = np.concatenate(centres, axis=1)
+
+    def placed(self, kernels: Kernels, block: int) -> tuple[Matrix, Codes]:
+        """Return coefficients and centres of kernels as a block's rows of the whole; the last block is -1."""
+        tables = self.tables
+        out = np.zeros((len(kernels), self.width))
+        out[:, : tables.features] = kernels.coefficients
+        if kernels.lacking is not None:
+            stand_ins = out[:, tables.features + 1 :].reshape(
+                len(out), len(self.mixtures), len(tables.places)
+            )
+            stand_ins[:, self._mixture_of[block]] = kernels.lacking
+        return out, kernels.centres + self._before[block][:, None]
+
+    def added(self, latest: Sequence[Kernels]) -> tuple[Matrix, Codes]:
+        """Return coefficients and centres of more kernels of the last blocks."""
+        if len(latest) == 1:
+            return self.placed(latest[0], -1)
+        placed = [self.placed(kernels, i - len(latest)) for i, kernels in enumerate(latest)]
+        return np.concatenate([rows for rows, _ in placed]), np.concatenate([at for _, at in placed], axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,12 +184,12 @@ class Evaluation:
     ----------
     tables : Tables
         The space's tables.
-    log_joint : float64 array, shape (blocks, c)
+    log_joint : float64 array, shape (mixtures, c)
         Log joint densities.
-    logs : float64 array, shape (blocks, S + G + C, c)
+    logs : float64 array, shape (mixtures, S + G + C, c)
         Log marginal densities; of a column that is both smooth and tabled, one of two rows is 0.
     others : list of float64 array, shape (others, c)
-        Log marginals of the grids that are in no table, for each block.
+        Log marginals of the grids that are in no table, for each mixture.
     """
 
     tables: Tables
@@ -85,7 +201,7 @@ class Evaluation:
         """Return the mean of the two log ratios of the first mixture to the second, shape (c,)."""
         score: Matrix = self.log_joint[0] - self.log_joint[1]
         score *= joint_weight
-        marginal = (self.logs[0] - self.logs[1]).sum(axis=0)
+        marginal = np.add.reduce(self.logs[0] - self.logs[1], axis=0)
         if self.others:
             marginal += (self.others[0] - self.others[1]).sum(axis=0)
         marginal *= 1.0 - joint_weight
@@ -96,79 +212,93 @@ class Evaluation:
         """Return them one by one, with the marginals of the columns (D, c)."""
         return [Density(joint, self._columns(i)) for i, joint in enumerate(self.log_joint)]
 
-    def _columns(self, block: int) -> Matrix:
-        log, tables, layout = self.logs[block], self.tables, self.tables.layout
+    def _columns(self, mixture: int) -> Matrix:
+        log, tables, layout = self.logs[mixture], self.tables, self.tables.layout
         s, g = len(tables.smooth), len(tables.tabled)
         out = np.zeros((len(layout.order), log.shape[1]))
         out[tables.tabled] = log[s : s + g]
         out[tables.smooth] += log[:s]
         out[layout.numeric :] = log[s + g :]
         if self.others:
-            out[tables.others] = self.others[block]
+            out[tables.others] = self.others[mixture]
         return out
 
 
 def evaluate(
-    tables: Tables,
-    blocks: Sequence[Block],
+    stack: Stack,
+    latest: Sequence[Kernels],
     x: Matrix,
     active: NDArray[np.bool_] | None,
     points: Points | None = None,
+    others: Sequence[Others] = (),
+    more: float = 0.0,
 ) -> Evaluation:
     """Evaluate several mixtures at points.
 
     Parameters
     ----------
-    tables : Tables
-        The space's tables.
-    blocks : sequence of Block
+    stack : Stack
         The mixtures.
+    latest : sequence of Kernels
+        More kernels for the last blocks, of which the marginals do not know.
     x, active
         As for `Sight`.
     points : Points, optional
         The same points, needed where some grids are in no table. Without, a narrow value's density stands for its mass:
-        the width of its bin, by which they differ, is the same for all blocks.
+        the width of its bin, by which they differ, is the same for all mixtures.
+    others : sequence of Others
+        For each mixture, in the same case, the grids that are in no table.
+    more : float
+        Weight of the latest kernels.
     """
-    count, step = x.shape[1], max(1, _CHUNK // sum(block.n for block in blocks))
-    if count <= step:
-        return _evaluate(blocks, Sight(tables, x, active), points)
+    added = stack.added(latest)
+    log_total = math.log(stack.mixtures[-1].total + more)
+    count, step = x.shape[1], max(1, _CHUNK // (len(stack.coefficients) + len(added[0])))
     pieces = []
     for i in range(0, count, step):
         near = slice(i, i + step)
-        sight = Sight(tables, x[:, near], None if active is None else active[:, near])
+        sight = Sight(stack.tables, x[:, near], None if active is None else active[:, near], stack.width)
         some = None if points is None else points.select(near)
-        pieces.append(_evaluate(blocks, sight, some))
-    return Evaluation(
-        tables,
-        np.concatenate([piece.log_joint for piece in pieces], axis=1),
-        np.concatenate([piece.logs for piece in pieces], axis=2),
-        [np.concatenate(same, axis=1) for same in zip(*(piece.others for piece in pieces))],
+        pieces.append(_evaluate(stack, added, sight, some, others))
+        pieces[-1].log_joint[-1] -= log_total
+    return (
+        pieces[0]
+        if len(pieces) == 1
+        else Evaluation(
+            stack.tables,
+            np.concatenate([piece.log_joint for piece in pieces], axis=1),
+            np.concatenate([piece.logs for piece in pieces], axis=2),
+            [np.concatenate(same, axis=1) for same in zip(*(piece.others for piece in pieces))],
+        )
     )
 
 
-def _evaluate(blocks: Sequence[Block], sight: Sight, points: Points | None) -> Evaluation:
-    """Evaluate blocks at points that were looked at."""
-    tables, marginals = sight.tables, np.empty((len(blocks), *sight.cells.shape))
-    for block, own in zip(blocks, marginals):
-        block.write_marginals(sight, own)
-    logs = sight.log_marginals(marginals)
-    terms = np.empty((sight.n, sum(block.n for block in blocks)))
-    parts: list[slice] = []
-    others = []
-    for block, log in zip(blocks, logs):
-        start = parts[-1].stop if parts else 0
-        parts.append(slice(start, start + block.n))
-        mine = terms[:, parts[-1]]
-        block.write_kernels(sight, log, mine[:, :-1])
-        np.add(sight.log_prior, math.log(block.prior_weight), out=mine[:, -1])
-        if tables.others and points is not None:
-            others.append(_add_others(tables, block, points, mine))
-    joint = log_sums(terms, parts)
-    for row, block in zip(joint, blocks):
-        row -= math.log(block.total)
+def _evaluate(
+    stack: Stack, added: tuple[Matrix, Codes], sight: Sight, points: Points | None, others: Sequence[Others]
+) -> Evaluation:
+    """Evaluate mixtures at points that were looked at; the last one's joint density is not divided by its weight."""
+    tables, kernels, (more, centres) = stack.tables, len(stack.coefficients), added
+    logs = sight.log_marginals(stack.cells.take(sight.cells, axis=1))
+    terms = np.empty((sight.n, kernels + len(more)))
+    features = sight.features
+    if stack.lacks:  # the marginals stand in for what trials lack
+        features[tables.features + 1 :] = logs.reshape(-1, sight.n)
+    product(features.T, stack.coefficients.T, terms[:, :kernels])
+    if len(more):
+        product(features.T, more.T, terms[:, kernels:])
+    if stack.grids:
+        centres = np.concatenate([stack.centres, centres], axis=1)
+        for logs_of_grid, values, at in zip(stack.grids, sight.values, centres):
+            terms += logs_of_grid.take(values, axis=0).take(at, axis=1)
+    of_others = []
+    if others and points is not None:
+        parts = [slice(*ends) for ends in zip(stack.starts, [*stack.starts[1:], terms.shape[1]])]
+        of_others = [_add_others(tables, other, points, terms[:, part]) for other, part in zip(others, parts)]
+    joint = log_sums(terms, stack.starts, stack.moderate and not others)
+    joint[:-1] -= stack.log_totals[:-1]
     if points is not None and tables.fine:
         _add_widths(sight, points, joint, logs)
-    return Evaluation(tables, joint, logs, others)
+    return Evaluation(tables, joint, logs, of_others)
 
 
 def _add_widths(sight: Sight, points: Points, joint: Matrix, logs: Matrix) -> None:
@@ -182,41 +312,43 @@ def _add_widths(sight: Sight, points: Points, joint: Matrix, logs: Matrix) -> No
         logs[:, place, narrow] += widths
 
 
-def _add_others(tables: Tables, block: Block, points: Points, terms: Matrix) -> Matrix:
-    """Add the grids without tables to log joint terms (c, n); return their log marginals (others, c)."""
-    assert block.others is not None  # what the tables lack the block has
-    (mixture, scale), rows = block.others, tables.others
+def _add_others(tables: Tables, others: Others, points: Points, terms: Matrix) -> Matrix:
+    """Add the grids without tables to a mixture's log joint terms (c, 1 + n); return their marginals' logs."""
+    mixture, rows = others.mixture, tables.others
     mine = points.only(rows, tables.layout.reals)
-    logs = mixture.log_kernels(mine)  # (others, c, n - 1)
+    logs = mixture.log_kernels(mine)  # (others, c, n)
     prior, on = mine.high - mine.low, mine.active
-    held = np.einsum("gcn,gn->gc", np.exp(logs), mixture.held) * scale[:, None] + mixture.prior_weight * prior
-    marginals = np.where(on, np.log(held / block.totals[rows, None]), 0.0)
+    held = np.einsum("gcn,gn->gc", np.exp(logs), mixture.held) * others.scale[:, None]
+    held += mixture.prior_weight * prior
+    marginals = np.where(on, np.log(held / others.totals[:, None]), 0.0)
     logs = np.where(mixture.points.active[:, None, :], logs, marginals[:, :, None])
-    terms[:, :-1] += np.einsum("gcn,gc->cn", logs, on.astype(np.float64))
-    terms[:, -1] += np.where(on, np.log(prior), 0.0).sum(axis=0)
+    terms[:, 1:] += np.einsum("gcn,gc->cn", logs, on.astype(np.float64))
+    terms[:, 0] += np.where(on, np.log(prior), 0.0).sum(axis=0)
     return marginals
 
 
-def log_sums(terms: Matrix, parts: Sequence[slice]) -> Matrix:
-    """Return the logs of sums of exponentials along the last axis, by blocks, destroying the terms.
+def log_sums(terms: Matrix, starts: Sequence[int], moderate: bool = False) -> Matrix:
+    """Return the logs of sums of exponentials along the last axis, by parts, destroying the terms.
 
     Parameters
     ----------
     terms : float64 array, shape (c, n)
-        Logarithms. The last of each block is finite.
-    parts : sequence of slice
-        The blocks: adjacent, from the first to the last.
+        Logarithms. The first of each part is finite.
+    starts : sequence of int
+        First column of each part, ascending from 0.
+    moderate : bool
+        Whether it is known that no term, and no part's first one, is so large or small that its exponential is not a
+        number in the middle of the range.
 
     Returns
     -------
-    float64 array, shape (blocks, c)
+    float64 array, shape (parts, c)
     """
     tops = None
-    if terms.max() > _LARGE or min(terms[:, part.stop - 1].min() for part in parts) < -_LARGE:
-        tops = np.array([terms[:, part].max(axis=1) for part in parts])
-        for part, top in zip(parts, tops):
-            terms[:, part] -= top[:, None]
+    if not moderate and (terms.max() > _LARGE or terms.take(starts, axis=1).min() < -_LARGE):
+        tops = np.maximum.reduceat(terms, starts, axis=1)
+        terms -= np.repeat(tops, np.diff([*starts, terms.shape[1]]), axis=1)
     np.maximum(terms, -2.0 * _LARGE, out=terms)  # exp is slow where it underflows
     np.exp(terms, out=terms)
-    sums = np.log(np.add.reduceat(terms, [part.start for part in parts], axis=1).T)
-    return np.asarray(sums if tops is None else sums + tops)
+    sums = np.log(np.add.reduceat(terms, starts, axis=1))
+    return np.asarray((sums if tops is None else sums + tops).T)

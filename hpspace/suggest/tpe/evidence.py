@@ -22,13 +22,18 @@ from numpy.typing import NDArray
 
 from hpspace.history import FAILED, History
 from hpspace.space.compiled import CompiledSpace
-from hpspace.suggest.tpe.background import Background
-from hpspace.suggest.tpe.kernels import Kernels
+from hpspace.suggest.tpe.background import (
+    FAILED_BANDWIDTH,
+    FAILED_WEIGHT,
+    Background,
+    Settled,
+    settled,
+)
 from hpspace.suggest.tpe.layout import Layout, Points, pick
 from hpspace.suggest.tpe.parzen import Parzen
 from hpspace.suggest.tpe.split import Split
 from hpspace.suggest.tpe.tables import SMALLEST_BANDWIDTH
-from hpspace.suggest.tpe.tally import Counts, Tally, tally_of
+from hpspace.suggest.tpe.tally import Tally, tally_of
 from hpspace.suggest.tpe.vicinity import Vicinity
 
 #: Kernels of the bad density: of more bad trials, the nearest to the good ones and a sample of the others are
@@ -40,12 +45,6 @@ MOST_LOOKED_AT = 2048
 
 #: From this many bad trials on a `Background` is their density.
 MANY = 64
-
-#: Weight of a failed trial's kernel; other bad trials weigh 1.
-FAILED_WEIGHT = 3.0
-
-#: Smallest bandwidth of a failed trial's kernel, in prior quantiles.
-FAILED_BANDWIDTH = 0.005
 
 
 class Good:
@@ -73,23 +72,31 @@ class Good:
         self.key = parts.key
         self.layout = layout
         self.rows = parts.good
-        self._counted: Counts | None = None
-        self._kernels: Kernels | None = None
+        self._prior_weight = prior_weight
+        self._last = int(parts.good.max(initial=-1))
+        self._settled: tuple[tuple[int, bool, bytes], Settled] | None = None
         self._coords = history.coords[parts.good]
         points = _observed(layout, history, parts.good)
         self.density = Parzen.fit(layout, points, parts.weights, prior_weight, min_bandwidth)
 
-    def others(self, tally: Tally) -> Counts:
-        """Return what all trials of a tally but the good ones add up to."""
-        if self._counted is None:
-            self._counted = tally.of(self.rows)
-        return tally.without(self._counted)
+    def background(self, history: History, tally: Tally) -> Background:
+        """Return the density of all other trials of a history, given its tally."""
+        failed = history.kind == FAILED if history.count(FAILED) else None
+        key = tally.settled, tally.complete, b"" if failed is None else failed[: tally.settled].tobytes()
+        if self._settled is None or self._settled[0] != key:
+            self._settled = key, self._settle(history, tally, failed)
+        latest = np.arange(tally.settled, tally.n)
+        if self._last >= tally.settled:
+            latest = latest[~np.isin(latest, self.rows)]
+        return Background(self._settled[1], history, latest, failed)
 
-    def kernels(self, tally: Tally, rows: NDArray[np.intp]) -> Kernels:
-        """Return the kernels of rows of a tally; the same object while the rows are."""
-        if self._kernels is None or self._kernels.rows is not rows:
-            self._kernels = Kernels(tally, rows)
-        return self._kernels
+    def _settle(self, history: History, tally: Tally, failed: NDArray[np.bool_] | None) -> Settled:
+        good = self.rows[self.rows < tally.settled]
+        rows, weights = self.vicinity.rows(history, tally.settled)
+        counted = tally.without(tally.of(good))
+        if failed is not None:
+            counted = counted.plus(tally.of(np.flatnonzero(failed[: tally.settled])), FAILED_WEIGHT - 1.0)
+        return Settled(tally, good, counted, rows, weights, failed, self._prior_weight)
 
     @cached_property
     def vicinity(self) -> Vicinity:
@@ -127,14 +134,9 @@ def densities(
     if known is None or known.key != parts.key:
         known = Good(space, layout, history, parts, prior_weight, min_bandwidth)
         kept[prior_weight, min_bandwidth] = known
-    # many trials, none of them failed, at a bandwidth that the bins resolve
-    if parts.n_bad >= MANY and min_bandwidth >= SMALLEST_BANDWIDTH and not history.count(FAILED):
-        tally = tally_of(space, layout, history, min_bandwidth)
-        rows, weights = known.vicinity.rows(history)
-        kernels = known.kernels(tally, rows)
-        return known.density, Background(
-            tally, history, known.rows, known.others(tally), kernels, weights, prior_weight
-        )
+    if parts.n_bad >= MANY and min_bandwidth >= SMALLEST_BANDWIDTH:  # which the bins resolve
+        tally = tally_of(space, layout, history, min_bandwidth, settled(len(history)))
+        return known.density, known.background(history, tally)
     return known.density, _bad_density(layout, history, parts, prior_weight, min_bandwidth)
 
 

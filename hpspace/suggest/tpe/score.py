@@ -23,11 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpspace.suggest.tpe.background import Background
-from hpspace.suggest.tpe.blocks import Evaluation, evaluate
+from hpspace.suggest.tpe.blocks import Evaluation, Mixture
 from hpspace.suggest.tpe.candidates import Candidates
-from hpspace.suggest.tpe.foreground import Foreground
+from hpspace.suggest.tpe.foreground import foreground, foreground_others
 from hpspace.suggest.tpe.layout import Points
 from hpspace.suggest.tpe.parzen import Density, Parzen
+from hpspace.suggest.tpe.tables import Tables
 from hpspace.suggest.tpe.trend import RATIO_WEIGHT
 
 
@@ -40,14 +41,15 @@ def densities_at(candidates: Candidates, good: Parzen, bad: Parzen | Background)
 
 
 def _evaluated(candidates: Candidates, good: Parzen, bad: Background, points: Points | None) -> Evaluation:
-    front = _FRONT.get(good)
-    if front is None or front.tables is not bad.tables:
-        front = _FRONT[good] = Foreground(good, bad.tables)
-    return evaluate(bad.tables, [front, bad], candidates.x, candidates.active, points)
+    known = _FRONTS.get(good)
+    if known is None or known[0] is not bad.tables:
+        known = _FRONTS[good] = bad.tables, foreground(good, bad.tables)
+    others = [foreground_others(good, bad.tables)] if bad.tables.others else []
+    return bad.evaluate([known[1]], candidates.x, candidates.active, points, others)
 
 
-#: The good densities in the form that `evaluate` takes, for as long as they are in use.
-_FRONT: WeakKeyDictionary[Parzen, Foreground] = WeakKeyDictionary()
+#: The good densities in the form of `blocks`, and the tables of it, for as long as they are in use.
+_FRONTS: WeakKeyDictionary[Parzen, tuple[Tables, Mixture]] = WeakKeyDictionary()
 
 
 class Ranking:

@@ -25,29 +25,25 @@ class Sight:
         Coordinates; of a grid's value anything in its bin, of inactive parameters any valid number.
     active : bool array, shape (D, c), optional
         Which parameters each point has; None for all.
+    width : int
+        Number of features: those of `tables`, the log declared density, and what others may add.
 
     Attributes
     ----------
-    features : float64 array, shape (features, c)
-        What log kernels are linear in.
-    log_prior : float64 array, shape (c,)
-        Log declared density, in which a narrow value's density stands for its mass.
+    features : float64 array, shape (width, c)
+        What log kernels are linear in. In the log declared density a narrow value's density stands for its mass.
     values : int array, shape (G, c)
         Tabled value of each tabled column; the number of values where a point has none of them.
     cells : int array, shape (S + G + C + S, c)
         Cells of the smooth columns, the tabled ones and the choices; and the smooth columns' next cells.
-    prior : float64 array, of this shape
-        Declared density in each.
-    nowhere : bool array, of this shape, or None
-        Which of them stand for what a point does not have; None if it has all.
     """
 
-    def __init__(self, tables: Tables, x: Matrix, active: NDArray[np.bool_] | None) -> None:
+    def __init__(self, tables: Tables, x: Matrix, active: NDArray[np.bool_] | None, width: int) -> None:
         layout, s, g = tables.layout, len(tables.smooth), len(tables.tabled)
         self.tables = tables
         self.n = x.shape[1]
-        self.features: Matrix = np.zeros((tables.features, self.n))
-        self.features[-1] = 1.0
+        self.features: Matrix = np.zeros((width, self.n))
+        self.features[tables.features - 1] = 1.0
         self.cells: Codes = np.empty((len(tables.places) + s, self.n), dtype=np.intp)
         self._first: Codes = self.cells[: len(tables.places)]  # without the next ones
         absent = None if active is None else ~active.take(tables.places, axis=0)
@@ -59,9 +55,7 @@ class Sight:
         if absent is not None:
             np.copyto(self._first, tables.nothing, where=absent)
         np.add(self.cells[:s], 1, out=self.cells[len(self._first) :])
-        self.prior: Matrix = tables.prior.take(self.cells)
-        self.nowhere = self.cells >= tables.nothing if absent is not None or tables.fine else None
-        self.log_prior: Matrix = tables.log_prior.take(self._first).sum(axis=0)
+        np.add.reduce(tables.log_prior.take(self._first), axis=0, out=self.features[tables.features])
 
     # ---------------------------------------------------------------- finding cells and features
 
@@ -91,11 +85,11 @@ class Sight:
         np.multiply(linear, smooth, out=squares)
 
     def _see_choices(self, codes: Matrix, absent: NDArray[np.bool_] | None) -> None:
-        tables, first = self.tables, 3 * len(self.tables.smooth)
+        tables, features = self.tables, self.features[3 * len(self.tables.smooth) : self.tables.features - 1]
         if absent is not None:
             codes = np.where(absent, -1.0, codes)
         self._first[-len(codes) :] = codes + tables.code_cells
-        np.equal(codes.take(tables.choice, axis=0), tables.option, out=self.features[first:-1])
+        np.equal(codes.take(tables.choice, axis=0), tables.option, out=features)
 
     # ---------------------------------------------------------------- looking up
 
@@ -112,8 +106,3 @@ class Sight:
             above *= self._share
             left += above
         return np.log(found, out=found)
-
-    def of_codes(self, numbers: Matrix) -> Matrix:
-        """Return the numbers (K + 2,) of the points' codes, shape (C, c); of a choice that a point lacks the last."""
-        choices = self._first[-len(self.tables.first_option) :]
-        return numbers.take(choices - self.tables.first_code)

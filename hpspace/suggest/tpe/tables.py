@@ -62,14 +62,12 @@ class Tables:
         Places of the smooth columns, the continuous ones first.
     choice, option : int array, shape (K,), and float64 array, shape (K, 1)
         Choice (the how-manieth) and option of every code.
-    first_option : int array, shape (C,)
-        First code of each choice.
+    first_option, n_options : int arrays, shape (C,)
+        First code of each choice, and how many it has.
     p : float64 array, shape (K,)
         Declared probabilities of the codes; 0 is replaced by something tiny.
     places : int array, shape (S + G + C,)
         Places of the smooth columns, the tabled ones and the choices; a column that is both has two.
-    looked_up : int array, shape (S + G + C + S, 1)
-        These places, and the smooth columns' once more: those of the cells in which a point is looked up.
     first_bins : int array, shape (S, 1)
         First cell of each smooth column.
     first_value : dict of int to int
@@ -82,10 +80,12 @@ class Tables:
         Place of each cell's column; D for the last two.
     prior, log_prior : float64 arrays, shape (cells,)
         Declared density in each cell, and its logarithm.
+    log_range : pair of float
+        No log joint declared density is below the first, no log kernel above the second.
     cells, features : int
         Their numbers.
     tabled : int array, shape (G,)
-        Places of the tabled columns.
+        Places of the tabled columns; `rows` is a list of them.
     fine_ones : int array
         Which of them are smooth as well.
     edges : float64 array
@@ -114,6 +114,8 @@ class Tables:
             else:
                 table = GridTable.of(dist)
                 self.grids[row] = alike.setdefault(table.key, table)
+        #: Tables that get more centres as trials bring them.
+        self.growing = [grid for grid in alike.values() if not grid.complete]
         self.fine = [row for row, grid in self.grids.items() if not grid.complete]
         self.smooth = np.array([*range(layout.reals), *self.fine], dtype=np.intp)
         self._number_codes()
@@ -124,7 +126,8 @@ class Tables:
 
     def _number_codes(self) -> None:
         """Note the choice, the option and the declared probability of each code."""
-        options = self.layout.n_options.astype(np.intp)
+        self.n_options: Codes = self.layout.n_options.astype(np.intp)
+        options = self.n_options
         self.choice = np.repeat(np.arange(len(options)), options)
         self.first_option = np.cumsum(options) - options
         self.option = (np.arange(len(self.choice)) - self.first_option[self.choice]).astype(np.float64)[
@@ -147,7 +150,6 @@ class Tables:
         self.places = np.array(
             [*self.smooth, *self.grids, *range(layout.numeric, len(layout.order))], dtype=np.intp
         )
-        self.looked_up: Codes = np.concatenate([self.places, self.smooth])[:, None]
         self._describe_cells()
         self._cut_grids()
         #: Tables of tabled columns that stand beside each other, the first column's number, and how many they are.
@@ -161,13 +163,17 @@ class Tables:
         """Note the column and the declared density of each cell."""
         columns = len(self.layout.order)
         sizes = [BINS] * len(self.smooth) + [len(grid) for grid in self.grids.values()]
-        sizes += [*self.layout.n_options.astype(np.intp), 2]
+        sizes += [*self.n_options, 2]
         self.column = np.repeat([*self.places, columns], sizes)
         self.prior = np.ones(self.cells)
         for row, first in self.first_value.items():
             self.prior[first : first + len(self.grids[row])] = self.grids[row].widths
         self.prior[self.first_code : self.nothing] = self.p
         self.log_prior = np.log(self.prior)
+        ends = np.cumsum(sizes)[: len(self.places)]
+        lowest = sum(self.log_prior[end - size : end].min(initial=0.0) for end, size in zip(ends, sizes))
+        # the peak of a normal kernel of bandwidth s of which at least half is inside is below 1 / s
+        self.log_range = (float(lowest), -len(self.smooth) * math.log(self.min_bandwidth))
 
     def _cut_grids(self) -> None:
         """Cut the unit intervals of the tabled columns into stretches, each a tabled value or none of them.
@@ -188,7 +194,8 @@ class Tables:
         self.cell_there = np.concatenate(cells) if edges else np.empty(0, dtype=np.intp)
         self.sizes = np.array([len(grid) for grid in self.grids.values()], dtype=np.intp)[:, None]
         self.offsets = APART * np.arange(len(self.grids))[:, None]
-        self.tabled = np.array(list(self.grids), dtype=np.intp)
+        self.rows = list(self.grids)
+        self.tabled = np.array(self.rows, dtype=np.intp)
         #: The same as a slice where they stand beside each other, for it makes views instead of copies.
         self.tabled_part: slice | Codes = self.tabled
         if len(self.grids) == self.layout.grids:
@@ -196,11 +203,15 @@ class Tables:
         self.fine_ones = np.array([list(self.grids).index(row) for row in self.fine], dtype=np.intp)
         self.fine_sizes: Codes = self.sizes[self.fine_ones]
 
-    def level(self, counts: NDArray[np.float64]) -> Codes:
-        """Return the rounded bandwidth of columns with a number of trials: a power of `_RATIO`."""
-        if len(counts) == 0 or counts.min() * self.min_bandwidth >= 1.5:
+    def level(self, counts: NDArray[np.float64], smallest: float | None = None) -> Codes:
+        """Return the rounded bandwidth of columns with a number of trials, as a power of `_RATIO`.
+
+        At least `min_bandwidth`, or another smallest one; the power may be negative then.
+        """
+        floor = self.min_bandwidth if smallest is None else smallest
+        if smallest is None and (len(counts) == 0 or counts.min() * floor >= 1.5):
             return self.narrowest
-        sigma = np.minimum(np.maximum(1.5 / np.maximum(counts, 1.0), self.min_bandwidth), 1.0)
+        sigma = np.minimum(np.maximum(1.5 / np.maximum(counts, 1.0), floor), 1.0)
         return np.ceil(np.log(sigma / self.min_bandwidth) / math.log(_RATIO) - 1e-9).astype(np.intp)
 
     def sigma(self, levels: Codes) -> Matrix:

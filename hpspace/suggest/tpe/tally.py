@@ -44,6 +44,10 @@ class Counts:
     held: Matrix
     cells: Matrix
 
+    def plus(self, others: Counts, times: float) -> Counts:
+        """Return what these and some others, several times, add up to."""
+        return Counts(self.held + times * others.held, self.cells + times * others.cells)
+
 
 class Tally:
     """Counts and kernels of the trials of a history, kept up with it.
@@ -56,11 +60,13 @@ class Tally:
     Attributes
     ----------
     n : int
-        Number of trials that are counted; the arrays have more room.
+        Number of trials that are noted; the arrays have more room.
+    settled : int
+        Number of trials that are counted: the first of them.
     codes : int array, shape (room, D)
         Centre (see `grids`) or option of every trial, `ABSENT` or the number of options where inactive; 0 for others.
     held, cells : float64 arrays
-        Those of all trials, see `Counts`.
+        Those of the counted trials, see `Counts`.
     mu : float64 array, shape (room, S)
         Coordinates of the smooth columns; 0 where inactive.
     half : float64 array, shape (room, fine columns)
@@ -75,7 +81,7 @@ class Tally:
         columns = len(tables.layout.order)
         self.layout = tables.layout
         self.tables = tables
-        self.n = 0
+        self.n = self.settled = 0
         self.complete = True
         self.codes: Codes = np.zeros((64, columns), dtype=np.intp)
         self.held: Matrix = np.zeros(columns)
@@ -86,26 +92,29 @@ class Tally:
         self.half: Matrix = np.zeros((64, len(tables.fine)))
         self.lacking: Matrix = np.zeros((64, columns))
 
-    def follow(self, history: History) -> None:
-        """Count the rows that the history has grown by."""
+    def follow(self, history: History, settled: int) -> None:
+        """Note the rows that the history has grown by, and count the first `settled` of all."""
+        if len(history) > self.n:
+            self._note(history)
+        for first in range(self.settled, settled, _AT_ONCE):
+            rows = slice(first, min(first + _AT_ONCE, settled))
+            self.held += self._held(rows)
+            self._add(self.cells, rows)
+        self.settled = max(self.settled, settled)
+
+    def _note(self, history: History) -> None:
         start, n = self.n, len(history)
-        if n == start:
-            return
         self._reserve(n)
         x = history.coords[start:n].take(self.layout.order, axis=1)
         missing = np.isnan(x)
         absent = missing if missing.any() else None
-        self.held += n - start
         if absent is not None:
             self.complete = False
             self.lacking[start:n] = absent
-            self.held -= absent.sum(axis=0)
-            x[absent] = 0.0
+            np.copyto(x, 0.0, where=absent)
         self._note_codes(history, x, absent, start)
         s = len(self.tables.smooth)
         self.mu[start:n] = x[:, :s] if s == self.layout.reals else x.take(self.tables.smooth, axis=1)
-        for first in range(start, n, _AT_ONCE):
-            self._add(self.cells, slice(first, min(first + _AT_ONCE, n)))
         self.n = n
 
     def kernels_of(self, rows: Codes) -> Matrix:
@@ -113,7 +122,7 @@ class Tally:
 
         They are 0 where a trial lacks the parameter; of a choice, whether it has each code.
         """
-        if self._noted < self.n:  # kernels of most trials are never asked for, and together they cost less
+        if self._noted < self.n:
             self._note_kernels(slice(self._noted, self.n))
             self._noted = self.n
         return self._kernels.take(rows, axis=0)
@@ -121,11 +130,17 @@ class Tally:
     def of(self, rows: Codes) -> Counts:
         """Return what some trials alone add up to."""
         cells = np.zeros(self.tables.cells)
-        self._add(cells, rows)
-        return Counts(len(rows) - self.lacking[rows].sum(axis=0), cells)
+        for first in range(0, len(rows), _AT_ONCE):
+            self._add(cells, rows[first : first + _AT_ONCE])
+        return Counts(self._held(rows), cells)
+
+    def _held(self, rows: Codes | slice) -> Matrix:
+        """Return how many of some trials have each parameter."""
+        lacking = self.lacking[rows]
+        return np.asarray(len(lacking) - lacking.sum(axis=0))
 
     def without(self, others: Counts) -> Counts:
-        """Return what is left of all trials when some are taken away."""
+        """Return what is left of the counted trials when some are taken away."""
         return Counts(self.held - others.held, self.cells - others.cells)
 
     def _reserve(self, n: int) -> None:
@@ -147,25 +162,25 @@ class Tally:
         codes = self.codes[start : start + len(x)]
         codes[:, m:] = x[:, m:]
         if absent is not None:
-            np.copyto(codes[:, m:], self.layout.n_options.astype(np.intp), where=absent[:, m:])
+            np.copyto(codes[:, m:], tables.n_options, where=absent[:, m:])
         if not len(tables.tabled):
             return
         there = tables.edges.searchsorted(x[:, tables.tabled_part] + tables.offsets.T, side="right")
         centres = tables.value_there.take(there)
+        if absent is not None:
+            np.copyto(centres, ABSENT - FIRST_VALUE, where=absent.take(tables.tabled, axis=1))
         if tables.fine:
             self.half[start : start + len(x)] = tables.half_there.take(there.take(tables.fine_ones, axis=1))
-        for place, row in zip(tables.fine_ones.tolist(), tables.fine):
-            narrow = centres[:, place] == tables.sizes[place]
-            if absent is not None:
-                narrow &= ~absent[:, row]
-            for i in np.flatnonzero(narrow).tolist():
-                low, high = history.bins_of(np.array([start + i]))
-                width = float((high - low)[0, self.layout.order[row]])
-                centres[i, place] = tables.grids[row].centre(float(x[i, row]), width) - FIRST_VALUE
-        centres += FIRST_VALUE
-        if absent is not None:
-            np.copyto(centres, ABSENT, where=absent.take(tables.tabled, axis=1))
-        codes[:, tables.tabled_part] = centres
+            for i, place in np.argwhere(centres == tables.sizes.T).tolist():
+                centres[i, place] = self._new_centre(history, start + i, tables.rows[place]) - FIRST_VALUE
+        np.add(centres, FIRST_VALUE, out=codes[:, tables.tabled_part])
+
+    def _new_centre(self, history: History, row: int, column: int) -> int:
+        """Return the centre at a value of a large grid that is in no table."""
+        low, high = history.bins_of(np.array([row]))
+        place = self.layout.order[column]
+        width = float(high[0, place] - low[0, place])
+        return self.tables.grids[column].centre(float(history.coords[row, place]), width)
 
     def _note_kernels(self, rows: slice) -> None:
         """Write down the coefficients of trials' kernels."""
@@ -303,11 +318,13 @@ def nearest_bins(x: Matrix) -> tuple[Codes, Matrix]:
 _TALLIES: WeakKeyDictionary[History, dict[float, Tally]] = WeakKeyDictionary()
 
 
-def tally_of(space: CompiledSpace, layout: Layout, history: History, min_bandwidth: float) -> Tally:
-    """Return the tally of a history, up to date."""
+def tally_of(
+    space: CompiledSpace, layout: Layout, history: History, min_bandwidth: float, settled: int | None = None
+) -> Tally:
+    """Return the tally of a history, up to date, with the first `settled` trials counted, by default all."""
     of_history = _TALLIES.setdefault(history, {})
     tally = of_history.get(min_bandwidth)
     if tally is None:
         tally = of_history[min_bandwidth] = Tally(tables_of(space, layout, min_bandwidth))
-    tally.follow(history)
+    tally.follow(history, len(history) if settled is None else settled)
     return tally

@@ -25,10 +25,10 @@ from hpspace.suggest.tpe.tables import Codes, Matrix
 T = TypeVar("T", bound=np.generic)
 
 #: Near trials that are kernels.
-NEAR = 128
+NEAR = 64
 
 #: About so many trials, between this and twice as many, are sampled from all.
-SAMPLED = 128
+SAMPLED = 64
 
 #: Near ones are sought among the latest trials, between this number and twice as many, and a sample of the others.
 LOOKED_AT = 1024
@@ -78,33 +78,30 @@ class Vicinity:
         self._distances: Matrix = np.empty(0)
         self._near: Codes = np.empty(0, dtype=np.intp)
         self._taken = np.zeros(64, dtype=bool)
-        # what `_rows` were made for; None when the near ones changed
-        self._sampled: tuple[int, int] | None = None
 
-    def rows(self, history: History) -> tuple[Codes, NDArray[np.float64]]:
+    def rows(self, history: History, n: int) -> tuple[Codes, NDArray[np.float64]]:
         """Return the rows of the kernels, and the weight of each, which sum to the number of bad trials.
 
         Parameters
         ----------
         history : History
-            The trials, at least one of them bad; up to `NEAR` bad ones are all near.
+            The trials.
+        n : int
+            Only the first so many of them count, at least one of them bad; up to `NEAR` bad ones are all near.
 
         Returns
         -------
         rows : int array
-            The near ones, nearest first, then the sample in order of insertion; the same object until one changes.
+            The near ones, nearest first, then the sample in order of insertion.
         weights : float64 array
             1 for the near ones; the others stand for all others.
         """
-        n, bad = len(history), len(history) - len(self._good)
-        self._follow(history)
-        stride = max(1, n // SAMPLED)  # changes when another `SAMPLED` trials have come
-        sampled = (stride, (n - stride // 2 - 1) // stride)
-        if self._sampled != sampled:
-            sample = np.arange(stride // 2, n, stride)
-            self._rows = np.concatenate([self._near, sample[~self._taken[sample]]])
-            self._sampled = sampled
-        near, rows = len(self._near), self._rows
+        bad = n - int(np.count_nonzero(self._good < n))
+        self._follow(history, n)
+        stride = max(1, n // SAMPLED)
+        sample = np.arange(stride // 2, n, stride)
+        rows = np.concatenate([self._near, sample[~self._taken[sample]]])
+        near = len(self._near)
         weights = np.ones(len(rows))
         if len(rows) > near:
             weights[near:] = (bad - near) / (len(rows) - near)
@@ -112,9 +109,8 @@ class Vicinity:
             weights *= bad / near
         return rows, weights
 
-    def _follow(self, history: History) -> None:
+    def _follow(self, history: History, n: int) -> None:
         """Bring the near trials up to date."""
-        n = len(history)
         base = LOOKED_AT * max(0, n // LOOKED_AT - 1)
         if base != self._base or n < self._n:
             self._forget()
@@ -149,7 +145,6 @@ class Vicinity:
         if full:
             self._taken[self._near[-1]] = False
         self._taken[row] = True
-        self._sampled = None
         self._near = _inserted(self._near, place, row, full)
         self._distances = _inserted(self._distances, place, distance, full)
 
