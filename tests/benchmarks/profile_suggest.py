@@ -22,15 +22,13 @@ from common import table, wants_quick
 from suggestion_time import SPACES, HyperoptStyle
 
 from hpspace.run import bridge
-from hpspace.suggest.tpe import algorithm, blocks, choose, evidence, score
-from hpspace.suggest.tpe.background import Background
+from hpspace.suggest.tpe import algorithm, background, blocks, choose, evidence, score
+from hpspace.suggest.tpe.blocks import Stack
 from hpspace.suggest.tpe.candidates import Candidates
-from hpspace.suggest.tpe.foreground import Foreground
 from hpspace.suggest.tpe.sampler import Sampler
 from hpspace.suggest.tpe.sight import Sight
 from hpspace.suggest.tpe.tally import Tally
 from hpspace.suggest.tpe.trend import Trend
-from hpspace.suggest.tpe.vicinity import Vicinity
 from hpspace.trials import codec
 
 #: What is in no stage, and the whole.
@@ -41,14 +39,15 @@ STAGES: dict[str, list[tuple[Any, str]]] = {
     "a generator made from the seed": [(np.random, "default_rng")],
     "documents: look for changes, write the new one": [(bridge, "history_of"), (codec, "documents")],
     "split: which trials are good, and their weights": [(algorithm, "split")],
-    "new trials: counted, their kernels noted": [(Tally, "follow")],
-    "new trials: how near to the good ones": [(Vicinity, "rows")],
-    "good trials: their density, made when they change": [(evidence, "Good"), (score, "Foreground")],
+    "new trials: noted": [(Tally, "follow")],
+    "new trials: their kernels": [(background, "kernels_of"), (Stack, "added")],
+    "settled trials: what follows from them, from time to time": [(evidence, "Settled")],
+    "good trials: their density, made when they change": [(evidence, "Good"), (score, "foreground")],
     "trend: the Gaussian process (up to 200 trials)": [(Trend, "of"), (Trend, "scores")],
     "draw candidates": [(Sampler, "draw")],
-    "look up where candidates stand": [(blocks, "Sight"), (Sight, "log_marginals")],
-    "marginal densities": [(Background, "write_marginals"), (Foreground, "write_marginals")],
-    "joint densities: kernels": [(Background, "write_kernels"), (Foreground, "write_kernels")],
+    "look up where candidates stand": [(blocks, "Sight")],
+    "marginal densities": [(Sight, "log_marginals")],
+    "joint densities: kernels": [(blocks, "product"), (blocks, "of_grid")],
     "joint densities: sums of exponentials": [(blocks, "log_sums")],
     "choose: values and keys of the best": [(choose.Chooser, "_best_new"), (Candidates, "rows")],
 }

@@ -288,8 +288,8 @@ def _evaluate(
         product(features.T, more.T, terms[:, kernels:])
     if stack.grids:
         centres = np.concatenate([stack.centres, centres], axis=1)
-        for logs_of_grid, values, at in zip(stack.grids, sight.values, centres):
-            terms += logs_of_grid.take(values, axis=0).take(at, axis=1)
+        for grid, values, at in zip(stack.grids, sight.values, centres):
+            terms += of_grid(grid, values, at)
     of_others = []
     if others and points is not None:
         parts = [slice(*ends) for ends in zip(stack.starts, [*stack.starts[1:], terms.shape[1]])]
@@ -299,6 +299,11 @@ def _evaluate(
     if points is not None and tables.fine:
         _add_widths(sight, points, joint, logs)
     return Evaluation(tables, joint, logs, of_others)
+
+
+def of_grid(logs: Matrix, values: Codes, centres: Codes) -> Matrix:
+    """Return what a table says of values (c,) and centres (n,), shape (c, n)."""
+    return logs.take(values, axis=0).take(centres, axis=1)
 
 
 def _add_widths(sight: Sight, points: Points, joint: Matrix, logs: Matrix) -> None:

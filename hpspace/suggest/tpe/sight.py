@@ -73,7 +73,7 @@ class Sight:
         smooth = x[:reals] if s == reals else x.take(tables.smooth, axis=0)
         left, self._share = nearest_bins(smooth)
         cells = np.add(left, tables.first_bins, out=self.cells[:s])
-        squares, linear, on = (self.features[i * s : (i + 1) * s] for i in range(3))
+        squares, linear, on = self.features[: 3 * s].reshape(3, s, self.n)
         if absent is None:
             on[:] = 1.0
         else:
