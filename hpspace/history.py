@@ -199,6 +199,11 @@ class History:
         return self._counts[kind]
 
     @property
+    def finished(self) -> int:
+        """Number of rows that are not pending."""
+        return self._n - self.count(PENDING)
+
+    @property
     def order(self) -> NDArray[np.intp]:
         """Positions of the OK rows, best loss first; equal losses in order of insertion."""
         if self._order is None:

@@ -178,4 +178,5 @@ def test_counts_of_kinds_follow_every_change():
             assert [history.count(kind) for kind in (OK, FAILED, PENDING, PRUNED)] == [
                 int((history.kind == kind).sum()) for kind in (OK, FAILED, PENDING, PRUNED)
             ]
+            assert history.finished == int((history.kind != PENDING).sum())
             history.update(changed, rng.random(len(changed)), rng.integers(0, 4, len(changed)))

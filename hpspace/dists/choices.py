@@ -66,6 +66,10 @@ class ChoiceForm:
         code = np.searchsorted(self._upper, u, side="right")
         return np.asarray(np.minimum(code, self.support[1]), dtype=np.float64)
 
+    def at(self, u: float) -> float:
+        """Return what `quantile` does for one probability."""
+        return float(self.quantile(np.asarray(u)))
+
     def cdf(self, x: FloatArray) -> FloatArray:
         """Return the total probability of the codes up to x."""
         code = np.minimum(np.floor(x), len(self.p) - 1.0)

@@ -7,7 +7,8 @@ the class.
 
 The fields of a form, of its line and of its lattice are numbers, but the maps between values and coordinates
 (`quantile`, `unit`, `cdf`, `edges`, ...) also work when they are arrays: `hpspace.space` stacks the forms of
-many parameters into one whose fields are rows, and so converts all columns of a matrix in one call.
+many parameters into one whose fields are rows, and so converts all columns of a matrix in one call. For a single point
+that is slower than plain numbers, so `at` is `quantile` for one of them.
 
 Latent kinds: `Real` (a stretch of a line), `Grid` (points with bins on a line), `Choice` (codes with
 probabilities).
@@ -78,6 +79,9 @@ class Form(Protocol):
 
     def quantile(self, u: FloatArray) -> FloatArray:
         """Return the value at probability u."""
+
+    def at(self, u: float) -> float:
+        """Return what `quantile` does for one probability, bit for bit; of plain numbers only."""
 
     def cdf(self, x: FloatArray) -> FloatArray:
         """Return the probability of a value up to x."""
@@ -161,6 +165,10 @@ class ContinuousForm:
     def quantile(self, u: FloatArray) -> FloatArray:
         """Return the value of the line's quantile."""
         return self.from_latent(self.line.quantile(u))
+
+    def at(self, u: float) -> float:
+        """Return what `quantile` does for one probability."""
+        return min(max(self.scale.at(self.line.at(u)), self.support[0]), self.support[1])
 
     def cdf(self, x: FloatArray) -> FloatArray:
         """Return the line's cdf of the coordinate."""
@@ -263,6 +271,10 @@ class GridForm:
     def quantile(self, u: FloatArray) -> FloatArray:
         """Return the value whose bin holds probability u."""
         return self.from_latent(self.line.quantile(u))
+
+    def at(self, u: float) -> float:
+        """Return what `quantile` does for one probability."""
+        return self.lattice.nearest(self.scale.at(self.line.at(u)))
 
     def _upper(self, k: FloatArray) -> FloatArray:
         """Return the upper end of the bin of k >= first on the line."""

@@ -17,6 +17,9 @@ from hpspace.dists.special import BoolArray, FloatArray
 #: Relative distance, in steps, up to which a value counts as lying on a lattice point.
 TOLERANCE = 1e-9
 
+#: From here on all doubles are whole numbers.
+_WHOLE = 2.0**52
+
 
 @dataclass(frozen=True)
 class Lattice:
@@ -103,6 +106,12 @@ class Lattice:
     def value(self, k: FloatArray) -> FloatArray:
         """Return the value of point k (a plain 0.0, never -0.0)."""
         return np.minimum(np.multiply(k, self.step) + self.origin, self.top)
+
+    def nearest(self, x: float) -> float:
+        """Return the point nearest to one number: ``value(code(x))``, bit for bit."""
+        place = (x - self.origin) / self.step
+        k = float(round(place)) if abs(place) < _WHOLE else place
+        return min(min(max(k, self.first), self.last) * self.step + self.origin, self.top)
 
     def boundary(self, k: FloatArray) -> FloatArray:
         """Return the boundary between the bins of k and k + 1, half a step above k."""

@@ -56,6 +56,9 @@ class Line(Protocol):
     def quantile(self, u: FloatArray) -> FloatArray:
         """Return the coordinate below which the probability is u; always finite."""
 
+    def at(self, u: float) -> float:
+        """Return what `quantile` does for one probability, bit for bit."""
+
     def log_density(self, z: FloatArray) -> FloatArray:
         """Return the log density for z inside the bounds."""
 
@@ -95,6 +98,10 @@ class UniformLine:
     def quantile(self, u: FloatArray) -> FloatArray:
         """Return ``low + u * (high - low)``."""
         return np.multiply(u, self._width) + self.low
+
+    def at(self, u: float) -> float:
+        """Return what `quantile` does for one probability."""
+        return u * self._width + self.low
 
     def log_density(self, z: FloatArray) -> FloatArray:
         """Return ``-log(high - low)`` everywhere."""
@@ -141,6 +148,10 @@ class NormalLine:
         """Return the normal quantile of u, at most 8.2 standard deviations from the mean."""
         inside = np.minimum(np.maximum(u, EDGE), 1.0 - EDGE)
         return np.asarray(ndtri(inside) * self.sigma + self.mu)
+
+    def at(self, u: float) -> float:
+        """Return what `quantile` does for one probability."""
+        return float(ndtri(min(max(u, EDGE), 1.0 - EDGE))) * self.sigma + self.mu
 
     def log_density(self, z: FloatArray) -> FloatArray:
         """Return the log of the normal density."""

@@ -22,6 +22,9 @@ class Scale(Protocol):
     def forward(self, z: FloatArray) -> FloatArray:
         """Return the value of a latent coordinate."""
 
+    def at(self, z: float) -> float:
+        """Return what `forward` does for one coordinate, bit for bit."""
+
     def inverse(self, x: FloatArray) -> FloatArray:
         """Return the latent coordinate of a value."""
 
@@ -35,6 +38,10 @@ class Identity:
     positive = False
 
     def forward(self, z: FloatArray) -> FloatArray:
+        """Return z."""
+        return z
+
+    def at(self, z: float) -> float:
         """Return z."""
         return z
 
@@ -55,6 +62,10 @@ class Exponential:
     def forward(self, z: FloatArray) -> FloatArray:
         """Return exp(z), positive and finite."""
         return np.asarray(np.exp(np.minimum(np.maximum(z, MIN_EXPONENT), MAX_EXPONENT)))
+
+    def at(self, z: float) -> float:
+        """Return exp(z), by numpy: the last bit of `math.exp` may be another."""
+        return float(np.exp(min(max(z, MIN_EXPONENT), MAX_EXPONENT)))
 
     def inverse(self, x: FloatArray) -> FloatArray:
         """Return log(x); about -744 for x <= 0."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -19,12 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpspace import dists
+from hpspace.dists.forms import Form
 from hpspace.exceptions import Fault, InvalidDistribution
 from hpspace.graph.evaluate import evaluate
 from hpspace.graph.node import Node
 from hpspace.space.params import Param
 
 Matrix = NDArray[np.float64]
+
+#: Up to so many numeric columns one point is decoded number by number: numpy takes longer to begin than to compute.
+_FEW = 12
 
 #: Relative slack at the ends of a support, for values that were rounded in a document.
 _SLACK = 1e-9
@@ -62,6 +67,8 @@ class Columns:
         self.params = params
         self._groups = _grouped(params)
         self._dependent = [i for i, p in enumerate(params) if p.dist is None]
+        #: What single points are decoded by, where that is faster: the numeric columns and their forms.
+        self._forms = _forms(params)
         self._choices = np.array([i for i, p in enumerate(params) if p.kind == "choice"], dtype=np.intp)
         self._p = [_probabilities(params[i]) for i in self._choices]
         self.n_options: NDArray[np.intp] = np.zeros(len(params), dtype=np.intp)
@@ -89,8 +96,7 @@ class Columns:
         # OPTIM: in place, for memory that is mapped anew for every step took longer than all computing (500 to 200 us
         # for 1,000 points of 20 parameters)
         self._choose(uniform)
-        self._decode(uniform, None, None)
-        return uniform
+        return self.decode_in_place(uniform)
 
     def _choose(self, rows: Matrix) -> None:
         """Replace uniform numbers by codes."""
@@ -141,7 +147,6 @@ class Columns:
         self,
         coords: Matrix,
         fixed: Mapping[str, Any] | None = None,
-        needed: NDArray[np.bool_] | None = None,
     ) -> Matrix:
         """Return raw values (n, D) at coordinates (n, D).
 
@@ -151,29 +156,77 @@ class Columns:
             Coordinates of every column.
         fixed : mapping of str to object, optional
             Raw values that override some columns, and on which dependent ones are conditioned.
+        """
+        values = np.array(coords)
+        if not fixed:
+            return self.decode_in_place(values)
+        self._decode_groups(values, None)
+        for column, param in enumerate(self.params):
+            if param.label in fixed:
+                values[:, column] = fixed[param.label]
+            elif param.dist is None:
+                self._decode_dependent(values, column)
+        return values
+
+    def decode_in_place(self, coords: Matrix, needed: NDArray[np.bool_] | None = None) -> Matrix:
+        """Replace coordinates (n, D) by raw values, and return the same array.
+
+        Parameters
+        ----------
+        coords : float64 array, shape (n, D)
+            Coordinates of every column.
         needed : bool array, shape (D,), optional
             Columns whose values are wanted, by default all; others, unless they come for nothing, are meaningless.
         """
-        values = np.array(coords)
-        self._decode(values, fixed, needed)
-        return values
+        self._decode_groups(coords, needed)
+        for column in self._dependent:
+            if needed is None or needed[column]:
+                self._decode_dependent(coords, column)
+        return coords
 
-    def _decode(
-        self, values: Matrix, fixed: Mapping[str, Any] | None, needed: NDArray[np.bool_] | None
-    ) -> None:
-        """Replace coordinates by raw values; see `decode`."""
+    def decode_point(self, coords: Matrix, active: NDArray[np.bool_] | None = None) -> Matrix:
+        """Return the raw values of one point.
+
+        Parameters
+        ----------
+        coords : float64 array, shape (D,)
+            Its coordinates; of inactive parameters any.
+        active : bool array, shape (D,), optional
+            Which parameters it has, by default all.
+
+        Returns
+        -------
+        float64 array, shape (1, D)
+            What `decode` gives, bit for bit; NaN where inactive.
+        """
+        if self._forms is None:
+            row = self.decode_in_place(np.array(coords, ndmin=2), active)
+            if active is not None:
+                row[:, ~active] = np.nan
+            return row
+        # OPTIM: 12 to 3 us for a point of 5 parameters, by plain numbers instead of arrays of one
+        present = None if active is None else active.tolist()
+        values = coords.tolist()
+        for column, form in self._forms:
+            if present is None or present[column]:
+                values[column] = form.at(values[column])
+        if present is not None:
+            values = [value if there else math.nan for value, there in zip(values, present)]
+        return np.array([values])
+
+    def _decode_groups(self, values: Matrix, needed: NDArray[np.bool_] | None) -> None:
+        """Replace the coordinates of columns that depend on no other; see `decode_in_place`."""
         columns = values.T
         for group in self._groups:
-            if needed is None or needed[group.columns].any():
+            # as a list, for numpy's `any` takes longer than a look at a few columns
+            if needed is None or any(needed[group.columns].tolist()):
                 columns[group.columns] = group.form.quantile(columns[group.columns])
-        for column in self._dependent if not fixed else range(len(self.params)):
-            param = self.params[column]
-            if fixed and param.label in fixed:
-                values[:, column] = fixed[param.label]
-            elif param.dist is None and (needed is None or needed[column]):
-                for row in range(len(values)):
-                    dist = self.conditional(column, values[row])
-                    values[row, column] = dist.quantile(values[row, column : column + 1])[0]
+
+    def _decode_dependent(self, values: Matrix, column: int) -> None:
+        """Replace the coordinates of a column whose distribution depends on the row's other values."""
+        for row in range(len(values)):
+            dist = self.conditional(column, values[row])
+            values[row, column] = dist.quantile(values[row, column : column + 1])[0]
 
     def known(self, values: Matrix) -> Matrix:
         """Return values (n, D) with NaN wherever they lie outside their support."""
@@ -220,6 +273,12 @@ class Columns:
             text = f"{param.name}: {argument}={value!r}: {problem}, given {_given(param, values)}"
             raise InvalidDistribution(Fault(InvalidDistribution, text, param.label, param.path, value, fix))
         return dists.build(param.name, arguments)
+
+
+def _forms(params: Sequence[Param]) -> list[tuple[int, Form]] | None:
+    """Return the numeric columns with their forms; None if they are many, or one depends on others."""
+    forms = [(i, p.dist.form) for i, p in enumerate(params) if p.dist is not None and p.kind != "choice"]
+    return None if len(forms) > _FEW or any(p.dist is None for p in params) else forms
 
 
 def _given(param: Param, values: Mapping[str, float]) -> str:

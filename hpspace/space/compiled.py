@@ -93,6 +93,7 @@ class CompiledSpace:
         self.columns = Columns(params)
         self.n_options = self.columns.n_options
         self.unconditional = len(plan.root.params) == len(params)
+        self._readings = [(p.label, round if p.integer else float) for p in params]  # as `Param.to_python`
 
     def __len__(self) -> int:
         return len(self.params)
@@ -251,7 +252,7 @@ class CompiledSpace:
 
     def point(self, row: NDArray[np.float64]) -> dict[str, int | float]:
         """Return a row (D,) as a dict of active labels to plain Python values."""
-        return {p.label: p.to_python(v) for p, v in zip(self.params, row.tolist()) if v == v}
+        return {label: plain(v) for (label, plain), v in zip(self._readings, row.tolist()) if v == v}
 
     def row(self, point: Mapping[str, Any]) -> NDArray[np.float64]:
         """Return a point as a row, shape (D,); NaN for labels it lacks, labels of other spaces ignored."""

@@ -131,14 +131,11 @@ def new_misc(
     dict
         A fresh ``misc``.
     """
-    order = list(point) if labels is None else list(dict.fromkeys([*labels, *point]))
-    return {
-        "tid": tid,
-        "cmd": cmd,
-        "workdir": workdir,
-        "idxs": {label: [tid] if label in point else [] for label in order},
-        "vals": {label: [point[label]] if label in point else [] for label in order},
-    }
+    idxs: dict[Any, list[Any]] = {label: [] for label in labels or ()}
+    vals: dict[Any, list[Any]] = {label: [] for label in idxs}
+    for label, value in point.items():
+        idxs[label], vals[label] = [tid], [value]
+    return {"tid": tid, "cmd": cmd, "workdir": workdir, "idxs": idxs, "vals": vals}
 
 
 def trial_document(

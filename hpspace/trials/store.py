@@ -411,6 +411,6 @@ class StoredTrials(MovingTrials, ReadTrials):
 
 
 def _same_length(**columns: Sequence[Any]) -> None:
-    lengths = {name: len(column) for name, column in columns.items()}
-    if len(set(lengths.values())) > 1:
+    if len(set(map(len, columns.values()))) > 1:
+        lengths = {name: len(column) for name, column in columns.items()}
         raise ValueError(f"one entry a trial is needed in each: {lengths}")

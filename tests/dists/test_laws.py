@@ -98,6 +98,12 @@ U = np.concatenate([[0.0, 1e-300, 2.0**-53], np.linspace(1e-6, 1.0 - 1e-6, 2001)
 INNER = np.linspace(1e-4, 1.0 - 1e-4, 401)
 
 
+@every
+def test_one_number_has_the_quantile_that_it_has_in_an_array(dist):
+    """`at` is `quantile`, to the last bit."""
+    assert [dist.form.at(u) for u in U.tolist()] == dist.quantile(U).tolist()
+
+
 def grid_values(dist: Distribution) -> np.ndarray:
     """Every value of a finite grid; of an infinite one the values from 1e-12 to 1 - 1e-12."""
     if dist.size is not None:

@@ -35,6 +35,27 @@ def compiled():
     return compile_space(MANY)
 
 
+@pytest.mark.parametrize("labels", [MANY, ["u", "lu", "ln", "q", "qln", "i", "c"]], ids=["many", "few"])
+def test_one_point_is_decoded_as_in_a_matrix(labels):
+    """Bit for bit, number by number (few columns) and by arrays (many); NaN where inactive."""
+    columns = compile_space({label: MANY[label] for label in labels}).columns
+    rng = np.random.default_rng(5)
+    coords = columns.prior_coords(rng.random((50, len(labels))))
+    whole, active = columns.decode(coords), rng.random(coords.shape) < 0.5
+    for point, expected, present in zip(coords, whole, active):
+        np.testing.assert_array_equal(columns.decode_point(point), expected[None, :])
+        masked = np.where(present, expected, np.nan)
+        np.testing.assert_array_equal(columns.decode_point(point, present), masked[None, :])
+
+
+def test_one_point_with_dependent_bounds_is_decoded_as_in_a_matrix():
+    """The upper bound is a parameter."""
+    columns = compile_space({"x": hp.uniform("x", 0, hp.uniform("top", 1, 9))}).columns
+    coords = np.random.default_rng(6).random((20, 2))
+    for point, expected in zip(coords, columns.decode(coords)):
+        np.testing.assert_array_equal(columns.decode_point(point), expected[None, :])
+
+
 def test_coordinates_agree_with_each_distribution(compiled):
     values = compiled.sample(0, 500).values
     coords = compiled.encode(values)

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from hpspace.history import PENDING, History
+from hpspace.history import History
 from hpspace.space.batch import Batch
 from hpspace.space.compiled import CompiledSpace
 from hpspace.suggest.base import register, unseen
@@ -184,8 +184,7 @@ class TPE:
 
     def is_starting(self, history: History) -> bool:
         """Whether too few trials are finished for a model, so that proposals are draws from the prior."""
-        finished = len(history) - history.count(PENDING)
-        return finished < self.n_startup_jobs or not len(history)
+        return history.finished < self.n_startup_jobs or not len(history)
 
     def densities(
         self, space: CompiledSpace, history: History, among: NDArray[np.bool_] | None = None
@@ -278,11 +277,13 @@ class TPE:
                 rows.append(chooser.best_of(rest, count))
             else:
                 rows.append(chooser.best_of_draws(count, self.candidates(trend), rng))
+        if len(rows) == 1:
+            return Batch(space, rows[0])
         return Batch(space, np.concatenate(rows or [np.empty((0, len(space)))]))
 
     def trend(self, space: CompiledSpace, history: History) -> Trend | None:
         """Return what the losses lead to expect; None when that does not join, or says nothing."""
-        if len(history) - history.count(PENDING) > self.trend_trials:
+        if history.finished > self.trend_trials:
             return None
         return Trend.of(space, history, by_rank=self.good_weights == "uniform")
 
@@ -296,12 +297,11 @@ class TPE:
         self, space: CompiledSpace, history: History, good: Parzen, n: int, rng: Generator
     ) -> Mapping[Focus | None, int]:
         """Return how many of n proposals are made inside which option; see `focus`."""
-        layout = layout_of(space)
-        finished = len(history) - history.count(PENDING)
+        layout = good.layout
         nested = len(layout.selectors) > 0
         choices = layout.selectors if nested else layout.order[layout.numeric :]
-        share = share_of_focused(self.explore_options, finished, 1 if nested else len(choices))
-        focused = int(np.count_nonzero(rng.random(n) < share)) if len(choices) else 0
+        share = share_of_focused(self.explore_options, history.finished, 1 if nested else len(choices))
+        focused = sum(u < share for u in rng.random(n).tolist()) if len(choices) else 0
         if not focused:
             return {None: n} if n else {}
         plan = draw_focuses(space.mask(space.decode(good.sample(rng, focused))), choices, rng)

@@ -62,6 +62,11 @@ class Candidates:
         """Raw values of all points, shape (c, D); NaN where inactive."""
         return self.space.mask(self.space.decode(self.coords)) if self._values is None else self._values
 
+    @property
+    def _has_values(self) -> bool:
+        """Whether `values` are given, or made for all points already."""
+        return self._values is not None or "values" in self.__dict__
+
     @cached_property
     def active(self) -> NDArray[np.bool_] | None:
         """Which parameters each point has, in the layout's order, shape (D, c); None if each has all."""
@@ -86,14 +91,23 @@ class Candidates:
         taken: NDArray[np.bool_] = self.x[place] == code
         return taken if self.active is None else taken & self.active[place]
 
+    def row(self, chosen: int) -> Matrix:
+        """Return the raw values of one point, shape (1, D); NaN where inactive."""
+        if self._has_values:
+            return self.values[chosen : chosen + 1]
+        places, active = self.layout.places, self.active
+        return self.space.columns.decode_point(
+            self.x[:, chosen].take(places), None if active is None else active[:, chosen].take(places)
+        )
+
     def rows(self, chosen: NDArray[np.intp]) -> Matrix:
         """Return the raw values of some points, shape (m, D); NaN where inactive."""
-        if self._values is not None:
-            return self._values[chosen]
-        coords = self.x.take(chosen, axis=1).take(self.layout.places, axis=0).T
+        if self._has_values:
+            return self.values[chosen]
+        columns = self.x.take(chosen, axis=1).take(self.layout.places, axis=0)  # (D, m)
         if self.active is None:
-            return self.space.decode(coords)
+            return self.space.columns.decode_in_place(columns.T)
         active = self.active.take(chosen, axis=1).take(self.layout.places, axis=0)
-        rows = self.space.columns.decode(coords, needed=np.asarray(active.any(axis=1)))
-        np.copyto(rows, np.nan, where=~active.T)
+        rows = self.space.columns.decode_in_place(columns.T, np.logical_or.reduce(active, axis=1))
+        columns[~active] = np.nan
         return rows

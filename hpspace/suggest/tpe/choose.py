@@ -31,6 +31,9 @@ RANKED_WHOLE = 2000
 #: Perturbations of the best candidate that are tried when all candidates are old.
 _PERTURBATIONS = 24
 
+#: So many candidates are looked at together when the best is old: as a rule one of them is new.
+_NEXT = 4
+
 #: Standard deviation of the first perturbation, in prior quantiles; each further one is a fifth wider.
 _FIRST_STEP = 0.05
 
@@ -153,7 +156,7 @@ class Chooser:
 
     def _ordered(self, ranking: Ranking, part: slice) -> NDArray[np.intp]:
         """Return the positions of some candidates, best first; those that do not take the option come last."""
-        return np.asarray(part.start + np.argsort(-self._scores(ranking, part), kind="stable"))
+        return np.asarray(part.start + (-self._scores(ranking, part)).argsort(kind="stable"))
 
     def _scores(self, ranking: Ranking, part: slice) -> NDArray[np.float64]:
         scores = ranking.scores[part]
@@ -165,11 +168,14 @@ class Chooser:
         """Return the best of some candidates that is neither old nor taken, and note that it is taken."""
         # as a rule the best is new: nothing has to be sorted then, and only its values are needed
         best: int = part.start + int(self._scores(ranking, part).argmax())
-        if self._first_new(ranking.candidates.rows(np.array([best]))) is not None:
+        if self._first_new(ranking.candidates.row(best)) is not None:
             return best
         order = self._ordered(ranking, part)
-        found = self._first_new(ranking.candidates.rows(order))
-        return None if found is None else int(order[found])
+        for some in (order[:_NEXT], order[_NEXT:]):
+            found = self._first_new(ranking.candidates.rows(some))
+            if found is not None:
+                return int(some[found])
+        return None
 
     def _first_new(self, rows: NDArray[np.float64]) -> int | None:
         """Return the position of the first row that is neither old nor taken, and note that it is taken."""
@@ -182,7 +188,7 @@ class Chooser:
 
     def _moved(self, candidates: Candidates, chosen: int, rng: Generator) -> NDArray[np.float64]:
         """Return a new point near a candidate, as raw values (D,); itself if none is found."""
-        row: NDArray[np.float64] = candidates.rows(np.array([chosen]))[0]
+        row: NDArray[np.float64] = candidates.row(chosen)[0]
         near = _perturbed(candidates.coords[chosen], row == row, self.good.layout, rng)
         rows: NDArray[np.float64] = self.space.mask(self.space.decode(near))
         new = self._first_new(rows)

@@ -72,8 +72,8 @@ class Sampler:
         ends = np.cumsum(layout.p, axis=1)
         ends /= ends[:, -1:]
         ends[ends == 1.0] = 1.5  # from the last possible option on
-        self._options = layout.p.shape[1] * np.arange(len(ends))[:, None]
         self._code_ends = _apart(ends)
+        self._code_there = np.tile(np.arange(ends.shape[1], dtype=np.float64), len(ends))
 
     def _stacked(self, x: Matrix, sigma: Matrix, below: Matrix, mass: Matrix, spread: Matrix) -> Matrix:
         """Return what is drawn from, shape (4, D n): offset and factor of a uniform number, centre, bandwidth.
@@ -111,34 +111,31 @@ class Sampler:
         uniform = rng.random((1 + columns if self._complete else 1 + 2 * columns, size))
         slots = self._slots + self._ends.searchsorted(uniform[0] * self._total, side="right")
         if not self._complete:
+            lacking = self._lacks.take(slots)
             spots = uniform[1 + columns :]
             spots += self._offsets
-            others = self._column_ends.searchsorted(spots, side="right")
-            np.copyto(slots, others, where=self._lacks.take(slots))
-        offset, factor, centre, width = self._kernels.take(slots, axis=1)
+            slots[lacking] = self._column_ends.searchsorted(spots[lacking], side="right")
+        offset, share, centre, width = self._kernels.take(slots, axis=1)
+        out: Matrix = centre.copy()  # on its own, or it would keep all four
         uniform = uniform[1 : 1 + columns]
-        factor *= uniform
-        factor += offset
-        out = np.empty((columns, size))
+        share *= uniform
+        share += offset
         if m:
-            numbers = ndtri(factor[:m], out=out[:m])
-            numbers *= width[:m]
-            numbers += centre[:m]
+            numbers, width = out[:m], width[:m]
+            steps = ndtri(share[:m], out=share[:m])
+            steps *= width
+            numbers += steps
             np.minimum(np.maximum(numbers, 0.0, out=numbers), 1.0, out=numbers)
-            np.copyto(numbers, uniform[:m], where=width[:m] < 0.0)
+            np.copyto(numbers, uniform[:m], where=width < 0.0)
         if m < columns:
-            self._draw_codes(factor[m:], centre[m:], out[m:])
+            self._draw_codes(share[m:], out[m:])
         return out
 
-    def _draw_codes(self, share: Matrix, own: Matrix, out: Matrix) -> None:
-        """Write codes (choices, c): the trial's own where `share` is negative, else the declared quantile of it."""
-        out[:] = own
+    def _draw_codes(self, share: Matrix, codes: Matrix) -> None:
+        """Replace the trials' own codes (choices, c) by the declared quantile of `share` where that is not negative."""
         again = share >= 0.0
-        if again.any():
-            spots = np.maximum(share, 0.0)
-            spots += self._offsets[: len(out)]
-            declared = self._code_ends.searchsorted(spots, side="right") - self._options
-            np.copyto(out, declared, where=again)
+        share += self._offsets[: len(codes)]
+        codes[again] = self._code_there.take(self._code_ends.searchsorted(share[again], side="right"))
 
 
 def _apart(ends: Matrix) -> Matrix:

@@ -134,19 +134,22 @@ def split(
     order, n_ok = history.ranked, len(history.order)
     if among is None:
         whole: NDArray[np.bool_] | int = len(history)
-        finished = len(history) - history.count(PENDING)
+        finished = history.finished
     else:
         whole, n_ok = among, int(np.count_nonzero(among[history.order]))
         order = order[among[order]]
         finished = int(np.count_nonzero(among & (history.kind != PENDING)))
     n_good = min(len(order), max(1, how_many(finished)))
-    losses = None
-    if weighted:
-        beyond = (
-            n_good if n_good < n_ok or n_ok == len(order) else n_ok - 1
-        )  # a pruned trial is next: the worst loss
-        losses = history.losses[np.append(order[:n_good], order[min(beyond, len(order) - 1) :][:1])]
+    losses = history.losses.take(_compared(order, n_good, n_ok)) if weighted else None
     return Split(order[:n_good], whole, losses, n_ok if n_ok < len(order) else len(order) + 1)
+
+
+def _compared(order: NDArray[np.intp], n_good: int, n_ok: int) -> NDArray[np.intp]:
+    """Return the rows whose losses `_weights` wants: the good ones and, where any row has a loss, one more."""
+    if n_good < n_ok:  # as a rule
+        return order[: n_good + 1]
+    # a pruned trial is next, or none: the worst loss
+    return np.append(order[:n_good], order[max(0, n_ok - 1) : n_ok])
 
 
 def _weights(losses: NDArray[np.float64], n_good: int, n_ok: int) -> NDArray[np.float64]:
