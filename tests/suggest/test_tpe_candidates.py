@@ -51,15 +51,15 @@ def test_values_of_one_of_some_and_of_all_candidates_agree(space):
 
 
 @pytest.mark.parametrize("space", [TREE, CHOICES], ids=["tree", "choices"])
-def test_how_many_are_looked_at_together_does_not_matter(space, monkeypatch):
+def test_how_many_are_looked_at_one_by_one_does_not_matter(space, monkeypatch):
     """Many candidates repeat old points here."""
     compiled = compile_space(space)
     history = searched(compiled, 400)
     batches = []
-    for together in (1, 4, 100):
-        monkeypatch.setattr(choose, "_NEXT", together)
+    for tried in (0, 1, 4, 100):
+        monkeypatch.setattr(choose, "_TRIED", tried)
         proposed = [TPE().propose(compiled, history, 3, np.random.default_rng(seed)) for seed in range(10)]
         batches.append(np.concatenate([batch.values for batch in proposed]))
 
-    np.testing.assert_array_equal(batches[0], batches[1])
-    np.testing.assert_array_equal(batches[0], batches[2])
+    for batch in batches[1:]:
+        np.testing.assert_array_equal(batches[0], batch)

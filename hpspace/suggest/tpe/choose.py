@@ -31,8 +31,8 @@ RANKED_WHOLE = 2000
 #: Perturbations of the best candidate that are tried when all candidates are old.
 _PERTURBATIONS = 24
 
-#: So many candidates are looked at together when the best is old: as a rule one of them is new.
-_NEXT = 4
+#: So many of the best candidates are looked at one by one, then all together.
+_TRIED = 4
 
 #: Standard deviation of the first perturbation, in prior quantiles; each further one is a fifth wider.
 _FIRST_STEP = 0.05
@@ -166,16 +166,16 @@ class Chooser:
 
     def _best_new(self, ranking: Ranking, part: slice) -> int | None:
         """Return the best of some candidates that is neither old nor taken, and note that it is taken."""
-        # as a rule the best is new: nothing has to be sorted then, and only its values are needed
-        best: int = part.start + int(self._scores(ranking, part).argmax())
-        if self._first_new(ranking.candidates.row(best)) is not None:
-            return best
+        # as a rule one of the best is new: nothing has to be sorted then, and only few values are needed
+        candidates, scores = ranking.candidates, self._scores(ranking, part)
+        for _ in range(_TRIED):
+            best: int = part.start + int(scores.argmax())
+            if self._first_new(candidates.row(best)) is not None:
+                return best
+            scores = np.where(candidates.equal_to(best)[part], -np.inf, scores)  # those are as old
         order = self._ordered(ranking, part)
-        for some in (order[:_NEXT], order[_NEXT:]):
-            found = self._first_new(ranking.candidates.rows(some))
-            if found is not None:
-                return int(some[found])
-        return None
+        found = self._first_new(candidates.rows(order))
+        return None if found is None else int(order[found])
 
     def _first_new(self, rows: NDArray[np.float64]) -> int | None:
         """Return the position of the first row that is neither old nor taken, and note that it is taken."""

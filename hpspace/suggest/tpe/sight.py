@@ -62,7 +62,7 @@ class Sight:
     def _see_grids(self, x: Matrix, absent: NDArray[np.bool_] | None) -> Codes:
         tables, s, g = self.tables, len(self.tables.smooth), len(self.tables.tabled)
         there = tables.edges.searchsorted(x[tables.tabled_part] + tables.offsets, side="right")
-        self.cells[s : s + g] = tables.cell_there.take(there)
+        tables.cell_there.take(there, out=self.cells[s : s + g], mode="clip")
         values = tables.value_there.take(there)
         if absent is not None:
             np.copyto(values, tables.sizes, where=absent[s : s + g])
@@ -88,7 +88,7 @@ class Sight:
         tables, features = self.tables, self.features[3 * len(self.tables.smooth) : self.tables.features - 1]
         if absent is not None:
             codes = np.where(absent, -1.0, codes)
-        self._first[-len(codes) :] = codes + tables.code_cells
+        np.add(codes, tables.code_cells, out=self._first[-len(codes) :], casting="unsafe")
         np.equal(codes.take(tables.choice, axis=0), tables.option, out=features)
 
     # ---------------------------------------------------------------- looking up
