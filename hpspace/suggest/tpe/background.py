@@ -38,8 +38,9 @@ from hpspace.suggest.tpe.blocks import Block, Evaluation, Mixture, Others, Stack
 from hpspace.suggest.tpe.grids import BINS, Level
 from hpspace.suggest.tpe.kernels import Kernels, Widths, kernels_of
 from hpspace.suggest.tpe.layout import Layout, Points
+from hpspace.suggest.tpe.notes import Notes
 from hpspace.suggest.tpe.parzen import Density, Parzen
-from hpspace.suggest.tpe.tables import Codes, Matrix
+from hpspace.suggest.tpe.tables import Codes, Matrix, Tables
 from hpspace.suggest.tpe.tally import Counts, Tally, tally_of
 
 #: No more trials than this are not settled.
@@ -74,8 +75,8 @@ class Weighted:
     ----------
     parts : list of Kernels
         Those of trials that did not fail and, where some failed, those of the others.
-    rows : int array, shape (n,)
-        The trials in this order.
+    order : int array, shape (n,), or None
+        The trials in this order; None if it is that in which they were given.
     weights : float64 array, shape (n,)
         How much they count.
     total : float
@@ -83,26 +84,28 @@ class Weighted:
     """
 
     parts: list[Kernels]
-    rows: Codes
+    order: Codes | None
     weights: NDArray[np.float64]
     total: float
 
     @classmethod
     def of(
         cls,
-        tally: Tally,
-        rows: Codes,
+        tables: Tables,
+        notes: Notes,
         weights: NDArray[np.float64],
         failed: NDArray[np.bool_] | None,
         widths: Sequence[Widths],
     ) -> Weighted:
-        """Return the kernels of trials (n,), given how many each stands for, which of all failed, and their widths."""
+        """Return the kernels of trials (n,), given how many each stands for, which of them failed, and their widths."""
         if failed is None:
-            return cls([kernels_of(tally, rows, widths[0], weights)], rows, weights, float(weights.sum()))
-        bad = failed[rows]
-        parts = [rows[~bad], rows[bad]]
-        weigh = [weights[~bad], FAILED_WEIGHT * weights[bad]]
-        kernels = [kernels_of(tally, *part) for part in zip(parts, widths, weigh)]
+            return cls([kernels_of(tables, notes, widths[0], weights)], None, weights, float(weights.sum()))
+        parts = [np.flatnonzero(~failed), np.flatnonzero(failed)]
+        weigh = [weights[parts[0]], FAILED_WEIGHT * weights[parts[1]]]
+        kernels = [
+            kernels_of(tables, notes.take(part), width, some)
+            for part, width, some in zip(parts, widths, weigh)
+        ]
         together = np.concatenate(weigh)
         return cls(kernels, np.concatenate(parts), together, float(together.sum()))
 
@@ -129,6 +132,8 @@ class Settled:
 
     Attributes
     ----------
+    n : int
+        Number of settled trials, those that do not belong to the density included.
     totals : float64 array, shape (D,)
         Weight behind each marginal, the prior's included.
     spread : float64 array, shape (C,)
@@ -149,6 +154,7 @@ class Settled:
     ) -> None:
         layout, tables = tally.layout, tally.tables
         self.tally = tally
+        self.n = tally.n
         self.prior_weight = prior_weight
         self.totals = counted.held + prior_weight
         self._without = without
@@ -159,17 +165,22 @@ class Settled:
             smallest = min(FAILED_BANDWIDTH, tables.min_bandwidth)
             levels.append(tables.level(counted.held[: layout.numeric], smallest))
         self.widths = [Widths.of(tables, some, self.spread) for some in levels]
-        self.kernels = Weighted.of(tally, rows, weights, failed, self.widths)
+        which = None if failed is None else failed[rows]
+        self.rows = rows
+        self.kernels = Weighted.of(tables, tally.notes.take(rows), weights, which, self.widths)
         self._cells = self._marginals()
         self._total = self.kernels.total + prior_weight
-        self._made: tuple[list[int], Stack] | None = None
+        self._made: tuple[list[Mixture | int], Stack] | None = None
 
-    def beside(self, *fronts: Mixture) -> Stack:
-        """Return the stack of other mixtures and this one; the same object while they are the same."""
+    def beside(self, *fronts: Mixture, lacks: bool = False) -> Stack:
+        """Return the stack of other mixtures and this one; the same object while they are the same.
+
+        Kernels that lack parameters may join it if `lacks`.
+        """
         # a grid may have new centres since, at which the latest kernels stand
-        sizes = [grid.n for grid in self.tally.tables.growing]
-        if self._made is None or self._made[0] != sizes or self._made[1].mixtures[:-1] != list(fronts):
-            self._made = sizes, Stack(self.tally.tables, [*fronts, self.mixture])
+        key: list[Mixture | int] = [*fronts, *(grid.n for grid in self.tally.tables.growing)]
+        if self._made is None or self._made[0] != key or (lacks and not self._made[1].lacks):
+            self._made = key, Stack(self.tally.tables, [*fronts, self.mixture], lacks)
         return self._made[1]
 
     @property
@@ -210,14 +221,15 @@ class Settled:
     def _write_wide(self, row: int, cells: Matrix) -> None:
         """Write the densities of a column whose bandwidth is not the smallest, which few trials have."""
         tables, tally, reals = self.tally.tables, self.tally, self.tally.layout.reals
-        mine = np.flatnonzero(tally.lacking[: tally.settled, row] == 0.0)
-        mine = mine[~np.isin(mine, self._without)]
+        notes = tally.notes
+        mine = np.arange(tally.n) if notes.lacking is None else np.flatnonzero(notes.lacking[:, row] == 0.0)
+        some = notes.take(mine[~np.isin(mine, self._without)])
         if row < reals:
-            sums = tally.wide_sums(mine, row, int(self.widths[0].levels[row]))
+            sums = tally.wide_sums(some, row, int(self.widths[0].levels[row]))
             self._write(row, slice(BINS * row, BINS * (row + 1)), sums, cells)
         elif row in tables.grids:
             grid, first = tables.grids[row], tables.first_value[row]
-            sums = self._level(row, self.widths[0]).masses.take(tally.codes[mine, row], axis=0).sum(axis=0)
+            sums = self._level(row, self.widths[0]).masses.take(some.codes[:, row], axis=0).sum(axis=0)
             self._write(row, slice(first, first + len(grid)), sums[: len(grid)], cells)
             if not grid.complete:
                 first = BINS * (reals + tables.fine.index(row))
@@ -237,8 +249,8 @@ class Background:
         Most of the trials.
     history : History
         Where they come from.
-    latest : int array
-        Rows of the other trials.
+    good : int array
+        Rows of the trials that do not belong to the density.
     failed : bool array, shape (trials,), or None
         Which of all trials failed; None if none did.
 
@@ -249,12 +261,19 @@ class Background:
     """
 
     def __init__(
-        self, settled: Settled, history: History, latest: Codes, failed: NDArray[np.bool_] | None
+        self, settled: Settled, history: History, good: Codes, failed: NDArray[np.bool_] | None
     ) -> None:
         self.settled = settled
         self.tables = settled.tally.tables
         self.layout = settled.tally.layout
-        self.latest = Weighted.of(settled.tally, latest, np.ones(len(latest)), failed, settled.widths)
+        first, n = settled.n, len(history)
+        notes = Notes.of(self.tables, history, first, n)
+        self._rows = np.arange(first, n)
+        if len(good) and good.max() >= first:
+            bad = np.flatnonzero(~np.isin(self._rows, good))
+            self._rows, notes = self._rows[bad], notes.take(bad)
+        which = None if failed is None else failed[self._rows]
+        self.latest = Weighted.of(self.tables, notes, np.ones(len(notes)), which, settled.widths)
         self.total = settled.kernels.total + settled.prior_weight + self.latest.total
         self.totals = settled.totals
         self._history = history
@@ -282,13 +301,15 @@ class Background:
         """Return the densities of other mixtures and this one, see `blocks.evaluate`."""
         if self.tables.others and points is not None:
             others = [*others, self._others()]
-        stack, latest = self.settled.beside(*fronts), self.latest
+        latest = self.latest
+        stack = self.settled.beside(*fronts, lacks=any(some.lacking is not None for some in latest.parts))
         return evaluate(stack, latest.parts, x, active, points, others, latest.total)
 
     def _others(self) -> Others:
         """Return the grids without tables, alone; their kernels stand for all trials."""
         rows, tables, settled, latest = self.tables.others, self.tables, self.settled, self.latest
-        chosen = np.concatenate([settled.kernels.rows, latest.rows])
+        kinds = [(settled.rows, settled.kernels), (self._rows, latest)]
+        chosen = np.concatenate([rows if some.order is None else rows[some.order] for rows, some in kinds])
         points = Points.of(self.layout, self._history.coords[chosen], self._history.bins_of(chosen))
         mine = points.only(rows, self.layout.reals)
         layout = Layout(self.layout.order[rows], 0, len(rows), np.empty(0), np.empty((0, 1)))
@@ -328,4 +349,4 @@ def many_bad(
     tally = tally_of(space, layout, history, min_bandwidth)
     counted = tally.without(tally.of(good))
     whole = Settled(tally, good, counted, rows, weights, None, prior_weight)
-    return Background(whole, history, rows[:0], None)
+    return Background(whole, history, good, None)

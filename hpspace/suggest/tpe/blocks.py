@@ -101,6 +101,8 @@ class Stack:
         The space's tables.
     mixtures : sequence of Mixture
         The mixtures.
+    lacks : bool
+        Whether kernels that lack parameters may join it; those of the mixtures are known.
 
     Attributes
     ----------
@@ -119,12 +121,12 @@ class Stack:
         As for `log_sums`.
     """
 
-    def __init__(self, tables: Tables, mixtures: Sequence[Mixture]) -> None:
+    def __init__(self, tables: Tables, mixtures: Sequence[Mixture], lacks: bool = False) -> None:
         self.tables = tables
         self.mixtures = mixtures
         blocks = [block for mixture in mixtures for block in mixture.blocks]
         self._mixture_of = [i for i, mixture in enumerate(mixtures) for _ in mixture.blocks]
-        self.lacks = any(block.kernels.lacking is not None for block in blocks)
+        self.lacks = lacks or any(block.kernels.lacking is not None for block in blocks)
         self.width = tables.features + 1 + (len(mixtures) * len(tables.places) if self.lacks else 0)
         columns = np.array([[grid.shape[1] for grid in block.grids] for block in blocks], dtype=np.intp)
         self._before: Codes = np.cumsum(columns, axis=0) - columns  # (blocks, G)

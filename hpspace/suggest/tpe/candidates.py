@@ -98,7 +98,7 @@ class Candidates:
         if self.active is not None:
             same |= ~self.active[:, one]
             same &= self.active == self.active[:, one]
-        return np.logical_and.reduce(same, axis=0)
+        return np.asarray(np.logical_and.reduce(same, axis=0))
 
     def row(self, chosen: int) -> Matrix:
         """Return the raw values of one point, shape (1, D); NaN where inactive."""

@@ -73,8 +73,7 @@ class Good:
         self.layout = layout
         self.rows = parts.good
         self._prior_weight = prior_weight
-        self._last = int(parts.good.max(initial=-1))
-        self._settled: tuple[tuple[int, bool, bytes], Settled] | None = None
+        self._settled: tuple[tuple[int, bytes], Settled] | None = None
         self._coords = history.coords[parts.good]
         points = _observed(layout, history, parts.good)
         self.density = Parzen.fit(layout, points, parts.weights, prior_weight, min_bandwidth)
@@ -82,20 +81,17 @@ class Good:
     def background(self, history: History, tally: Tally) -> Background:
         """Return the density of all other trials of a history, given its tally."""
         failed = history.kind == FAILED if history.count(FAILED) else None
-        key = tally.settled, tally.complete, b"" if failed is None else failed[: tally.settled].tobytes()
+        key = tally.n, b"" if failed is None else failed[: tally.n].tobytes()
         if self._settled is None or self._settled[0] != key:
             self._settled = key, self._settle(history, tally, failed)
-        latest = np.arange(tally.settled, tally.n)
-        if self._last >= tally.settled:
-            latest = latest[~np.isin(latest, self.rows)]
-        return Background(self._settled[1], history, latest, failed)
+        return Background(self._settled[1], history, self.rows, failed)
 
     def _settle(self, history: History, tally: Tally, failed: NDArray[np.bool_] | None) -> Settled:
-        good = self.rows[self.rows < tally.settled]
-        rows, weights = self.vicinity.rows(history, tally.settled)
+        good = self.rows[self.rows < tally.n]
+        rows, weights = self.vicinity.rows(history, tally.n)
         counted = tally.without(tally.of(good))
         if failed is not None:
-            counted = counted.plus(tally.of(np.flatnonzero(failed[: tally.settled])), FAILED_WEIGHT - 1.0)
+            counted = counted.plus(tally.of(np.flatnonzero(failed[: tally.n])), FAILED_WEIGHT - 1.0)
         return Settled(tally, good, counted, rows, weights, failed, self._prior_weight)
 
     @cached_property

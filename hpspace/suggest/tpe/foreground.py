@@ -15,11 +15,10 @@ import numpy as np
 
 from hpspace.suggest.tpe.blocks import Block, Mixture, Others
 from hpspace.suggest.tpe.grids import ABSENT, BINS, densities, log_bin_masses
-from hpspace.suggest.tpe.kernels import Kernels
+from hpspace.suggest.tpe.kernels import Kernels, normal_kernels
 from hpspace.suggest.tpe.layout import Layout
 from hpspace.suggest.tpe.parzen import Parzen
 from hpspace.suggest.tpe.tables import Matrix, Tables
-from hpspace.suggest.tpe.tally import normal_kernels
 
 
 def foreground(mixture: Parzen, tables: Tables) -> Mixture:

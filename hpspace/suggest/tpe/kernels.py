@@ -13,8 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hpspace.dists.normal import ndtr
+from hpspace.dists.special import LOG_SQRT_2PI
+from hpspace.suggest.tpe.notes import Notes
 from hpspace.suggest.tpe.tables import Codes, Matrix, Tables
-from hpspace.suggest.tpe.tally import Tally, normal_kernels
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,11 +49,14 @@ class Widths:
     ----------
     levels : int array, shape (numeric columns,)
         Bandwidths, as of `Tables.level`.
+    sigma : float or float64 array, shape (S,)
+        The smooth columns' bandwidths.
     miss, gain : float64 arrays, shape (K,)
         Log mass that a kernel gives to a code that its trial does not have, and how much more to the one that it has.
     """
 
     levels: Codes
+    sigma: float | Matrix
     miss: Matrix
     gain: Matrix
 
@@ -60,48 +65,66 @@ class Widths:
         """Return them, given the bandwidths and how much of a choice's kernel is spread, see `Parzen`, shape (C,)."""
         share = spread.take(tables.choice) if len(spread) else spread
         odds = share * tables.p
-        return cls(levels, np.log(odds / (1.0 + share)), np.log1p(1.0 / odds))
+        narrowest = levels is tables.narrowest
+        sigma = tables.min_bandwidth if narrowest else tables.sigma(levels[tables.smooth])
+        return cls(levels, sigma, np.log(odds / (1.0 + share)), np.log1p(1.0 / odds))
 
 
-def kernels_of(tally: Tally, rows: Codes, widths: Widths, weights: Matrix) -> Kernels:
+def kernels_of(tables: Tables, notes: Notes, widths: Widths, weights: Matrix) -> Kernels:
     """Return the kernels of some trials.
 
     Parameters
     ----------
-    tally : Tally
-        The trials.
-    rows : int array, shape (n,)
-        Which.
+    tables : Tables
+        The space's tables.
+    notes : Notes
+        The n trials.
     widths : Widths
         How wide the kernels are.
     weights : float64 array, shape (n,)
         How much they count.
     """
-    tables, out = tally.tables, tally.kernels_of(rows)
-    lacking = None if tally.complete else tally.lacking.take(rows, axis=0).take(tables.places, axis=1)
-    if widths.levels is not tables.narrowest:
-        _widen(tally, rows, widths.levels, lacking, out)
+    s, out = len(tables.smooth), np.empty((len(notes), tables.features))
+    lacking = None if notes.lacking is None else notes.lacking.take(tables.places, axis=1)
+    if s:
+        normal_kernels(notes.mu, _bandwidths(tables, notes, widths.sigma), out[:, : 3 * s])
     if len(tables.p):
-        codes = out[:, 3 * len(tables.smooth) : -1]
+        codes = out[:, 3 * s : -1]
+        np.equal(
+            notes.codes[:, tables.layout.numeric :].take(tables.choice, axis=1), tables.option.T, out=codes
+        )
         codes *= widths.gain
-        if lacking is None:
-            codes += widths.miss
-        else:
-            choices = lacking[:, -len(tables.first_option) :]
-            codes += widths.miss * (1.0 - choices).take(tables.choice, axis=1)
-    np.log(weights, out=out[:, -1])
-    return Kernels(out, lacking, tally.codes.take(rows, axis=0).take(tables.tabled, axis=1).T)
-
-
-def _widen(tally: Tally, rows: Codes, levels: Codes, lacking: Matrix | None, out: Matrix) -> None:
-    """Replace the coefficients of the smooth columns whose bandwidth is not the smallest."""
-    tables, s = tally.tables, len(tally.tables.smooth)
-    wide = np.flatnonzero(levels[tables.smooth])
-    sigma = tally.bandwidths(rows, tables.sigma(levels[tables.smooth]))
-    sigma = np.broadcast_to(sigma, (len(out), s))[:, wide]
-    parts = np.empty((len(out), 3 * len(wide)))
-    normal_kernels(tally.mu[rows][:, wide], sigma, parts)
+        codes += widths.miss
     if lacking is not None:
-        parts *= np.tile(1.0 - lacking[:, wide], 3)
-    for i in range(3):
-        out[:, i * s + wide] = parts[:, i * len(wide) : (i + 1) * len(wide)]
+        out[:, :-1] *= 1.0 - lacking.take(tables.column_of, axis=1)
+    np.log(weights, out=out[:, -1])
+    return Kernels(out, lacking, notes.codes.take(tables.tabled, axis=1).T)
+
+
+def _bandwidths(tables: Tables, notes: Notes, sigma: float | Matrix) -> float | Matrix:
+    """Return the bandwidths of the smooth columns' kernels, given the columns' own (S,).
+
+    A kernel at a value of a large grid is at least as wide as half the value's bin.
+    """
+    if not tables.fine:
+        return sigma
+    out = np.empty(notes.mu.shape)
+    out[:] = sigma
+    fine = out[:, tables.layout.reals :]
+    np.maximum(fine, notes.half, out=fine)
+    return out
+
+
+def normal_kernels(mu: Matrix, sigma: float | Matrix, out: Matrix) -> None:
+    """Write the coefficients of log normal kernels (n, S) into `out` (n, 3 S): of x^2, of x, and of 1."""
+    s = mu.shape[1]
+    steep = 1.0 / sigma
+    z = mu * steep
+    mass = ndtr(steep - z)
+    mass -= ndtr(-z)
+    out[:, :s] = -0.5 * steep * steep
+    np.multiply(z, steep, out=out[:, s : 2 * s])
+    z *= z
+    z *= -0.5
+    z -= np.log(mass)
+    np.subtract(z, np.log(sigma) + LOG_SQRT_2PI, out=out[:, 2 * s :])

@@ -84,6 +84,8 @@ class Tables:
         No log joint declared density is below the first, no log kernel above the second.
     cells, features : int
         Their numbers.
+    column_of : int array, shape (features - 1,)
+        The place in `places` of each feature's column.
     tabled : int array, shape (G,)
         Places of the tabled columns; `rows` is a list of them.
     fine_ones : int array
@@ -157,7 +159,11 @@ class Tables:
         for _, same in groupby(enumerate(self.grids.values()), key=lambda pair: id(pair[1])):
             run = list(same)
             self.runs.append((run[0][1], run[0][0], len(run)))
-        self.features = 3 * len(self.smooth) + len(self.p) + 1
+        s, g = len(self.smooth), len(self.tabled)
+        self.features = 3 * s + len(self.p) + 1
+        self.column_of: Codes = np.concatenate([np.tile(np.arange(s), 3), s + g + self.choice]).astype(
+            np.intp
+        )
 
     def _describe_cells(self) -> None:
         """Note the column and the declared density of each cell."""
