@@ -77,15 +77,15 @@ class Weighted:
         Those of trials that did not fail and, where some failed, those of the others.
     order : int array, shape (n,), or None
         The trials in this order; None if it is that in which they were given.
-    weights : float64 array, shape (n,)
-        How much they count.
+    weights : float64 array, shape (n,), or None
+        How much they count; None if all count 1.
     total : float
         The weights' sum.
     """
 
     parts: list[Kernels]
     order: Codes | None
-    weights: NDArray[np.float64]
+    weights: NDArray[np.float64] | None
     total: float
 
     @classmethod
@@ -93,14 +93,16 @@ class Weighted:
         cls,
         tables: Tables,
         notes: Notes,
-        weights: NDArray[np.float64],
+        weights: NDArray[np.float64] | None,
         failed: NDArray[np.bool_] | None,
         widths: Sequence[Widths],
     ) -> Weighted:
         """Return the kernels of trials (n,), given how many each stands for, which of them failed, and their widths."""
         if failed is None:
-            return cls([kernels_of(tables, notes, widths[0], weights)], None, weights, float(weights.sum()))
+            total = float(len(notes) if weights is None else weights.sum())
+            return cls([kernels_of(tables, notes, widths[0], weights)], None, weights, total)
         parts = [np.flatnonzero(~failed), np.flatnonzero(failed)]
+        weights = np.ones(len(notes)) if weights is None else weights
         weigh = [weights[parts[0]], FAILED_WEIGHT * weights[parts[1]]]
         kernels = [
             kernels_of(tables, notes.take(part), width, some)
@@ -170,6 +172,8 @@ class Settled:
         self.kernels = Weighted.of(tables, tally.notes.take(rows), weights, which, self.widths)
         self._cells = self._marginals()
         self._total = self.kernels.total + prior_weight
+        none = kernels_of(tables, tally.notes.take(rows[:0]), self.widths[0])
+        self._latest = self.n, none
         self._made: tuple[list[Mixture | int], Stack] | None = None
 
     def beside(self, *fronts: Mixture, lacks: bool = False) -> Stack:
@@ -197,6 +201,16 @@ class Settled:
         tables, level = self.tally.tables, widths.levels[row]
         return tables.grids[row].level(float(tables.sigma(level)) if level else tables.min_bandwidth)
 
+    def latest(self, history: History) -> Weighted:
+        """Return the kernels of all trials after the settled ones, as if none was good or had failed."""
+        tables, (n, kernels) = self.tally.tables, self._latest
+        if n < len(history):
+            kernels = kernels.plus(
+                kernels_of(tables, Notes.of(tables, history, n, len(history)), self.widths[0])
+            )
+            self._latest = len(history), kernels
+        return Weighted([kernels], None, None, float(len(kernels)))
+
     # ---------------------------------------------------------------- marginals
 
     def _marginals(self) -> Matrix:
@@ -222,7 +236,7 @@ class Settled:
         """Write the densities of a column whose bandwidth is not the smallest, which few trials have."""
         tables, tally, reals = self.tally.tables, self.tally, self.tally.layout.reals
         notes = tally.notes
-        mine = np.arange(tally.n) if notes.lacking is None else np.flatnonzero(notes.lacking[:, row] == 0.0)
+        mine = np.arange(tally.n) if notes.lacking is None else np.flatnonzero(~notes.lacking[:, row])
         some = notes.take(mine[~np.isin(mine, self._without)])
         if row < reals:
             sums = tally.wide_sums(some, row, int(self.widths[0].levels[row]))
@@ -266,14 +280,14 @@ class Background:
         self.settled = settled
         self.tables = settled.tally.tables
         self.layout = settled.tally.layout
-        first, n = settled.n, len(history)
-        notes = Notes.of(self.tables, history, first, n)
-        self._rows = np.arange(first, n)
-        if len(good) and good.max() >= first:
-            bad = np.flatnonzero(~np.isin(self._rows, good))
-            self._rows, notes = self._rows[bad], notes.take(bad)
-        which = None if failed is None else failed[self._rows]
-        self.latest = Weighted.of(self.tables, notes, np.ones(len(notes)), which, settled.widths)
+        self._rows = np.arange(settled.n, len(history))
+        is_good = len(good) > 0 and good.max() >= settled.n
+        self.latest = settled.latest(history)
+        if is_good or failed is not None:
+            self._rows = self._rows[~np.isin(self._rows, good)]
+            notes = Notes.of(self.tables, history, settled.n, len(history)).take(self._rows - settled.n)
+            which = None if failed is None else failed[self._rows]
+            self.latest = Weighted.of(self.tables, notes, None, which, settled.widths)
         self.total = settled.kernels.total + settled.prior_weight + self.latest.total
         self.totals = settled.totals
         self._history = history
@@ -316,7 +330,9 @@ class Background:
         sigma = [tables.sigma(widths.levels[rows]) for widths in settled.widths]
         lengths = [len(some) for kernels in (settled.kernels, latest) for some in kernels.parts]
         each = np.repeat(np.array(2 * sigma), lengths, axis=0).T
-        weights = np.concatenate([settled.kernels.weights, latest.weights])
+        weights = np.concatenate(
+            [np.ones(len(rows)) if some.weights is None else some.weights for rows, some in kinds]
+        )
         widest = np.maximum(each, 0.5 * (mine.high - mine.low))
         mixture = Parzen(layout, mine, weights, widest, np.empty(0), settled.prior_weight)
         held = np.maximum(mixture.held.sum(axis=1), 1e-300)

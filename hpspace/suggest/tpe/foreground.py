@@ -34,7 +34,7 @@ def foreground(mixture: Parzen, tables: Tables) -> Mixture:
     grids = _grids(mixture, tables)
     masses = _code_masses(mixture, tables)
     active, n = mixture.points.active, mixture.points.n
-    lacking = None if active.all() else 1.0 - active[tables.places].T.astype(np.float64)
+    lacking = None if active.all() else ~active[tables.places].T
     # a grid's first column is no kernel's, the others are one kernel's each
     centres = np.broadcast_to(ABSENT + 1 + np.arange(n), (len(grids), n))
     kernels = Kernels(_coefficients(mixture, tables, masses), lacking, centres)

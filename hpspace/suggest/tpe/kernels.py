@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hpspace.dists.normal import ndtr
 from hpspace.dists.special import LOG_SQRT_2PI
@@ -27,18 +28,34 @@ class Kernels:
     ----------
     coefficients : float64 array, shape (n, features)
         Of the features of `tables`, 0 where the trial lacks the parameter; the last are the weights' logarithms.
-    lacking : float64 array, shape (n, S + G + C), or None
-        1 where a kernel's trial lacks the parameter; None if none lacks any.
+    lacking : bool array, shape (n, S + G + C), or None
+        Which parameters each kernel's trial lacks; None if none lacks any.
     centres : int array, shape (G, n)
         Where the kernels stand on the tabled grids.
     """
 
     coefficients: Matrix
-    lacking: Matrix | None
+    lacking: NDArray[np.bool_] | None
     centres: Codes
 
     def __len__(self) -> int:
         return len(self.coefficients)
+
+    def plus(self, more: Kernels) -> Kernels:
+        """Return these and more kernels."""
+        lacking = None
+        if self.lacking is not None or more.lacking is not None:
+            columns = max(0 if some.lacking is None else some.lacking.shape[1] for some in (self, more))
+            lacking = np.zeros((len(self) + len(more), columns), dtype=bool)
+            if self.lacking is not None:
+                lacking[: len(self)] = self.lacking
+            if more.lacking is not None:
+                lacking[len(self) :] = more.lacking
+        return Kernels(
+            np.concatenate([self.coefficients, more.coefficients]),
+            lacking,
+            np.concatenate([self.centres, more.centres], axis=1),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +87,7 @@ class Widths:
         return cls(levels, sigma, np.log(odds / (1.0 + share)), np.log1p(1.0 / odds))
 
 
-def kernels_of(tables: Tables, notes: Notes, widths: Widths, weights: Matrix) -> Kernels:
+def kernels_of(tables: Tables, notes: Notes, widths: Widths, weights: Matrix | None = None) -> Kernels:
     """Return the kernels of some trials.
 
     Parameters
@@ -81,8 +98,8 @@ def kernels_of(tables: Tables, notes: Notes, widths: Widths, weights: Matrix) ->
         The n trials.
     widths : Widths
         How wide the kernels are.
-    weights : float64 array, shape (n,)
-        How much they count.
+    weights : float64 array, shape (n,), optional
+        How much they count; by default 1.
     """
     s, out = len(tables.smooth), np.empty((len(notes), tables.features))
     lacking = None if notes.lacking is None else notes.lacking.take(tables.places, axis=1)
@@ -96,8 +113,11 @@ def kernels_of(tables: Tables, notes: Notes, widths: Widths, weights: Matrix) ->
         codes *= widths.gain
         codes += widths.miss
     if lacking is not None:
-        out[:, :-1] *= 1.0 - lacking.take(tables.column_of, axis=1)
-    np.log(weights, out=out[:, -1])
+        np.copyto(out[:, :-1], 0.0, where=lacking.take(tables.column_of, axis=1))
+    if weights is None:
+        out[:, -1] = 0.0
+    else:
+        np.log(weights, out=out[:, -1])
     return Kernels(out, lacking, notes.codes.take(tables.tabled, axis=1).T)
 
 
@@ -117,14 +137,16 @@ def _bandwidths(tables: Tables, notes: Notes, sigma: float | Matrix) -> float | 
 
 def normal_kernels(mu: Matrix, sigma: float | Matrix, out: Matrix) -> None:
     """Write the coefficients of log normal kernels (n, S) into `out` (n, 3 S): of x^2, of x, and of 1."""
-    s = mu.shape[1]
-    steep = 1.0 / sigma
+    s, steep = mu.shape[1], 1.0 / sigma
     z = mu * steep
-    mass = ndtr(steep - z)
-    mass -= ndtr(-z)
+    ends = np.empty((2, *z.shape))
+    np.subtract(steep, z, out=ends[0])
+    np.negative(z, out=ends[1])
+    above, below = ndtr(ends)
+    mass = above - below
     out[:, :s] = -0.5 * steep * steep
     np.multiply(z, steep, out=out[:, s : 2 * s])
     z *= z
     z *= -0.5
-    z -= np.log(mass)
+    z -= np.log(mass, out=mass)
     np.subtract(z, np.log(sigma) + LOG_SQRT_2PI, out=out[:, 2 * s :])

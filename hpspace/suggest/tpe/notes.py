@@ -30,14 +30,14 @@ class Notes:
         Coordinates of the smooth columns; 0 where inactive.
     half : float64 array, shape (n, fine columns)
         Half the width of the bin of each value of a large grid, 0 where it is narrow.
-    lacking : float64 array, shape (n, D), or None
-        1 where a trial lacks a parameter; None if none lacks any.
+    lacking : bool array, shape (n, D), or None
+        Which parameters each trial lacks; None if none lacks any.
     """
 
     codes: Codes
     mu: Matrix
     half: Matrix
-    lacking: Matrix | None
+    lacking: NDArray[np.bool_] | None
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -50,10 +50,10 @@ class Notes:
         missing = np.isnan(x)
         absent = missing if missing.any() else None
         if absent is not None:
-            np.copyto(x, 0.0, where=absent)
+            np.copyto(x, tables.if_absent, where=absent)
         mu = x[:, :s] if s == layout.reals else x.take(tables.smooth, axis=1)
         codes, half = _codes(tables, history, x, absent, first)
-        return cls(codes, mu, half, None if absent is None else absent.astype(np.float64))
+        return cls(codes, mu, half, absent)
 
     def take(self, rows: Codes) -> Notes:
         """Return those of some of the trials."""
@@ -73,21 +73,20 @@ def _codes(
     m, half = tables.layout.numeric, np.zeros((len(x), len(tables.fine)))
     codes = np.zeros(x.shape, dtype=np.intp)
     codes[:, m:] = x[:, m:]
-    if absent is not None:
-        np.copyto(codes[:, m:], tables.n_options, where=absent[:, m:])
     if not len(tables.tabled):
         return codes, half
-    there = tables.edges.searchsorted(x[:, tables.tabled_part] + tables.offsets.T, side="right")
+    part = tables.tabled_part
+    there = tables.edges.searchsorted(x[:, part] + tables.offsets.T, side="right")
     centres = tables.value_there.take(there)
     if absent is not None:
-        np.copyto(centres, ABSENT - FIRST_VALUE, where=absent.take(tables.tabled, axis=1))
+        np.copyto(centres, ABSENT - FIRST_VALUE, where=absent[:, part])
     if tables.fine:
         tables.half_there.take(there.take(tables.fine_ones, axis=1), out=half, mode="clip")
         narrow = centres == tables.sizes.T
         if narrow.any():
             for i, place in np.argwhere(narrow).tolist():
                 centres[i, place] = _new_centre(tables, history, first + i, tables.rows[place]) - FIRST_VALUE
-    codes[:, tables.tabled_part] = centres + FIRST_VALUE
+    codes[:, part] = centres + FIRST_VALUE
     return codes, half
 
 

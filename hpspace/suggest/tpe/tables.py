@@ -154,6 +154,9 @@ class Tables:
         )
         self._describe_cells()
         self._cut_grids()
+        #: What stands for coordinates and codes of parameters that a trial lacks, shape (D,).
+        self.if_absent: Matrix = np.zeros(len(layout.order))
+        self.if_absent[layout.numeric :] = self.n_options
         #: Tables of tabled columns that stand beside each other, the first column's number, and how many they are.
         self.runs: list[tuple[GridTable, int, int]] = []
         for _, same in groupby(enumerate(self.grids.values()), key=lambda pair: id(pair[1])):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hpspace.history import History
 from hpspace.space.compiled import CompiledSpace
@@ -73,7 +74,7 @@ class Tally:
         self._codes: Codes = np.zeros((64, columns), dtype=np.intp)
         self._mu: Matrix = np.zeros((64, len(tables.smooth)))
         self._half: Matrix = np.zeros((64, len(tables.fine)))
-        self._lacking: Matrix = np.zeros((64, columns))
+        self._lacking: NDArray[np.bool_] = np.zeros((64, columns), dtype=bool)
 
     @property
     def notes(self) -> Notes:
@@ -136,7 +137,7 @@ class Tally:
     def _add_codes(self, cells: Matrix, some: Notes) -> None:
         m = self.layout.numeric
         codes = some.codes[:, m:] + self.tables.code_cells.T
-        np.add.at(cells, codes, 1.0 if some.lacking is None else 1.0 - some.lacking[:, m:])
+        np.add.at(cells, codes, 1.0 if some.lacking is None else ~some.lacking[:, m:])
 
     def _shares(self, some: Notes) -> tuple[Codes, Matrix, Matrix]:
         """Return the first of the two nearest bins of continuous coordinates, and the weights of both; (n, R) each."""
@@ -145,7 +146,7 @@ class Tally:
         share = exact(share, SHARE_BITS)
         rest = 1.0 - share
         if some.lacking is not None:
-            here = 1.0 - some.lacking[:, :r]
+            here = ~some.lacking[:, :r]
             share *= here
             rest *= here
         return left, rest, share
