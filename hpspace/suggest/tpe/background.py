@@ -201,15 +201,31 @@ class Settled:
         tables, level = self.tally.tables, widths.levels[row]
         return tables.grids[row].level(float(tables.sigma(level)) if level else tables.min_bandwidth)
 
-    def latest(self, history: History) -> Weighted:
-        """Return the kernels of all trials after the settled ones, as if none was good or had failed."""
-        tables, (n, kernels) = self.tally.tables, self._latest
+    def latest(self, history: History, rows: Codes | slice, failed: NDArray[np.bool_] | None) -> Weighted:
+        """Return the kernels of trials that are not settled.
+
+        Parameters
+        ----------
+        history : History
+            The trials.
+        rows : int array, shape (k,), or slice
+            Which; a slice for all of them.
+        failed : bool array, shape (k,), or None
+            Which of them failed; None if none did.
+        """
+        tables = self.tally.tables
+        if failed is not None:
+            notes = Notes.of(tables, history, self.n, len(history))
+            chosen = notes if isinstance(rows, slice) else notes.take(rows - self.n)
+            return Weighted.of(tables, chosen, None, failed, self.widths)
+        n, kernels = self._latest
         if n < len(history):
             kernels = kernels.plus(
                 kernels_of(tables, Notes.of(tables, history, n, len(history)), self.widths[0])
             )
             self._latest = len(history), kernels
-        return Weighted([kernels], None, None, float(len(kernels)))
+        some = kernels if isinstance(rows, slice) else kernels.take(rows - self.n)
+        return Weighted([some], None, None, float(len(some)))
 
     # ---------------------------------------------------------------- marginals
 
@@ -280,14 +296,13 @@ class Background:
         self.settled = settled
         self.tables = settled.tally.tables
         self.layout = settled.tally.layout
-        self._rows = np.arange(settled.n, len(history))
-        is_good = len(good) > 0 and good.max() >= settled.n
-        self.latest = settled.latest(history)
-        if is_good or failed is not None:
-            self._rows = self._rows[~np.isin(self._rows, good)]
-            notes = Notes.of(self.tables, history, settled.n, len(history)).take(self._rows - settled.n)
-            which = None if failed is None else failed[self._rows]
-            self.latest = Weighted.of(self.tables, notes, None, which, settled.widths)
+        late = good[good >= settled.n]
+        self._rows: Codes | slice = slice(settled.n, len(history))
+        if len(late):
+            is_bad = np.ones(len(history), dtype=bool)
+            is_bad[: settled.n] = is_bad[late] = False
+            self._rows = np.flatnonzero(is_bad)
+        self.latest = settled.latest(history, self._rows, None if failed is None else failed[self._rows])
         self.total = settled.kernels.total + settled.prior_weight + self.latest.total
         self.totals = settled.totals
         self._history = history
@@ -322,7 +337,7 @@ class Background:
     def _others(self) -> Others:
         """Return the grids without tables, alone; their kernels stand for all trials."""
         rows, tables, settled, latest = self.tables.others, self.tables, self.settled, self.latest
-        kinds = [(settled.rows, settled.kernels), (self._rows, latest)]
+        kinds = [(settled.rows, settled.kernels), (np.arange(len(self._history))[self._rows], latest)]
         chosen = np.concatenate([rows if some.order is None else rows[some.order] for rows, some in kinds])
         points = Points.of(self.layout, self._history.coords[chosen], self._history.bins_of(chosen))
         mine = points.only(rows, self.layout.reals)

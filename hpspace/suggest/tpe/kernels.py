@@ -41,6 +41,11 @@ class Kernels:
     def __len__(self) -> int:
         return len(self.coefficients)
 
+    def take(self, rows: Codes) -> Kernels:
+        """Return some of them."""
+        lacking = None if self.lacking is None else self.lacking.take(rows, axis=0)
+        return Kernels(self.coefficients.take(rows, axis=0), lacking, self.centres.take(rows, axis=1))
+
     def plus(self, more: Kernels) -> Kernels:
         """Return these and more kernels."""
         lacking = None
