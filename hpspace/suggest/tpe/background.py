@@ -283,6 +283,8 @@ class Background:
         Rows of the trials that do not belong to the density.
     failed : bool array, shape (trials,), or None
         Which of all trials failed; None if none did.
+    front : pair of Parzen and Mixture, optional
+        The density that this one is compared with, and the same as `evaluate` takes it, if it is known.
 
     Attributes
     ----------
@@ -291,9 +293,15 @@ class Background:
     """
 
     def __init__(
-        self, settled: Settled, history: History, good: Codes, failed: NDArray[np.bool_] | None
+        self,
+        settled: Settled,
+        history: History,
+        good: Codes,
+        failed: NDArray[np.bool_] | None,
+        front: tuple[Parzen, Mixture] | None = None,
     ) -> None:
         self.settled = settled
+        self.front = front
         self.tables = settled.tally.tables
         self.layout = settled.tally.layout
         late = good[good >= settled.n]

@@ -29,6 +29,8 @@ from hpspace.suggest.tpe.background import (
     Settled,
     settled,
 )
+from hpspace.suggest.tpe.blocks import Mixture
+from hpspace.suggest.tpe.foreground import foreground
 from hpspace.suggest.tpe.layout import Layout, Points, pick
 from hpspace.suggest.tpe.parzen import Parzen
 from hpspace.suggest.tpe.split import Split
@@ -73,18 +75,30 @@ class Good:
         self.layout = layout
         self.rows = parts.good
         self._prior_weight = prior_weight
+        self._tally: Tally | None = None
+        self._in_tables: Mixture | None = None
         self._settled: tuple[tuple[int, bytes], Settled] | None = None
         self._coords = history.coords[parts.good]
         points = _observed(layout, history, parts.good)
         self.density = Parzen.fit(layout, points, parts.weights, prior_weight, min_bandwidth)
 
-    def background(self, history: History, tally: Tally) -> Background:
-        """Return the density of all other trials of a history, given its tally."""
+    def background(self, space: CompiledSpace, history: History, min_bandwidth: float) -> Background:
+        """Return the density of all other trials of a history, with kernels at least so wide."""
+        n = settled(len(history))
+        if self._tally is None:
+            self._tally = tally_of(space, self.layout, history, min_bandwidth, n)
+        tally = self._tally
+        tally.follow(history, n)
         failed = history.kind == FAILED if history.count(FAILED) else None
-        key = tally.n, b"" if failed is None else failed[: tally.n].tobytes()
+        key = n, b"" if failed is None else failed[:n].tobytes()
         if self._settled is None or self._settled[0] != key:
             self._settled = key, self._settle(history, tally, failed)
-        return Background(self._settled[1], history, self.rows, failed)
+        return Background(self._settled[1], history, self.rows, failed, (self.density, self._front(tally)))
+
+    def _front(self, tally: Tally) -> Mixture:
+        if self._in_tables is None:
+            self._in_tables = foreground(self.density, tally.tables)
+        return self._in_tables
 
     def _settle(self, history: History, tally: Tally, failed: NDArray[np.bool_] | None) -> Settled:
         good = self.rows[self.rows < tally.n]
@@ -131,8 +145,7 @@ def densities(
         known = Good(space, layout, history, parts, prior_weight, min_bandwidth)
         kept[prior_weight, min_bandwidth] = known
     if parts.n_bad >= MANY and min_bandwidth >= SMALLEST_BANDWIDTH:  # which the bins resolve
-        tally = tally_of(space, layout, history, min_bandwidth, settled(len(history)))
-        return known.density, known.background(history, tally)
+        return known.density, known.background(space, history, min_bandwidth)
     return known.density, _bad_density(layout, history, parts, prior_weight, min_bandwidth)
 
 

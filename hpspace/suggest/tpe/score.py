@@ -17,18 +17,16 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpspace.suggest.tpe.background import Background
-from hpspace.suggest.tpe.blocks import Evaluation, Mixture
+from hpspace.suggest.tpe.blocks import Evaluation
 from hpspace.suggest.tpe.candidates import Candidates
 from hpspace.suggest.tpe.foreground import foreground, foreground_others
 from hpspace.suggest.tpe.layout import Points
 from hpspace.suggest.tpe.parzen import Density, Parzen
-from hpspace.suggest.tpe.tables import Tables
 from hpspace.suggest.tpe.trend import RATIO_WEIGHT
 
 
@@ -41,15 +39,9 @@ def densities_at(candidates: Candidates, good: Parzen, bad: Parzen | Background)
 
 
 def _evaluated(candidates: Candidates, good: Parzen, bad: Background, points: Points | None) -> Evaluation:
-    known = _FRONTS.get(good)
-    if known is None or known[0] is not bad.tables:
-        known = _FRONTS[good] = bad.tables, foreground(good, bad.tables)
+    front = bad.front[1] if bad.front and bad.front[0] is good else foreground(good, bad.tables)
     others = [foreground_others(good, bad.tables)] if bad.tables.others else []
-    return bad.evaluate([known[1]], candidates.x, candidates.active, points, others)
-
-
-#: The good densities in the form of `blocks`, and the tables of it, for as long as they are in use.
-_FRONTS: WeakKeyDictionary[Parzen, tuple[Tables, Mixture]] = WeakKeyDictionary()
+    return bad.evaluate([front], candidates.x, candidates.active, points, others)
 
 
 class Ranking:
