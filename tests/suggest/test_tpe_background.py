@@ -9,9 +9,10 @@ from hpspace import compile_space, hp
 from hpspace.history import FAILED, OK, PENDING, History
 from hpspace.suggest.tpe import background, evidence
 from hpspace.suggest.tpe.algorithm import TPE, layout_of
-from hpspace.suggest.tpe.background import FAILED_WEIGHT, Background
+from hpspace.suggest.tpe.background import Background
 from hpspace.suggest.tpe.layout import Points
 from hpspace.suggest.tpe.parzen import Parzen
+from hpspace.suggest.tpe.settled import FAILED_WEIGHT, settled
 from hpspace.suggest.tpe.split import split, tenth
 from hpspace.suggest.tpe.tally import tally_of
 
@@ -138,7 +139,7 @@ def test_the_latest_trials_and_the_failed_ones_are_kernels_of_their_own(failures
     _, quick = TPE().densities(compiled, history)
     bad = split(history, tenth, True).bad
     failed = history.kind[bad] == FAILED
-    assert background.settled(127) == 126 and quick.latest.total == (FAILED_WEIGHT if failures else 1.0)
+    assert settled(127) == 126 and quick.latest.total == (FAILED_WEIGHT if failures else 1.0)
     assert failed.sum() == failures + (failures > 0)
     points = evidence._observed(layout, history, bad)
     each = [quick.tables.sigma(widths.levels)[:, None] for widths in quick.settled.widths]
@@ -150,6 +151,30 @@ def test_the_latest_trials_and_the_failed_ones_are_kernels_of_their_own(failures
     at = Points.of(layout, compiled.encode(drawn), compiled.bins(drawn))
     np.testing.assert_allclose(quick.at(at).log_joint, exact.at(at).log_joint, rtol=0, atol=1e-9)
     assert quick.total == pytest.approx(exact.total)
+
+
+def test_marginals_have_mass_one_where_few_trials_have_a_parameter_and_some_of_them_failed():
+    """The bandwidth is wide there, and failed trials weigh three times as much."""
+    compiled = compile_space(
+        hp.pchoice("c", [(0.95, 0), (0.05, [hp.uniform("x", 0, 1), hp.qnormal("q", 0, 3, 1)])])
+    )
+    history, layout = searched(compiled, 400), layout_of(compiled)
+    rare = np.flatnonzero(history.values[:, compiled.labels.index("c")] == 1)
+    history.update(rare[::2], history.losses[rare[::2]], [FAILED] * len(rare[::2]))
+    _, quick = TPE().densities(compiled, history)
+    assert all(some.levels[:2].all() for some in quick.settled.widths)
+    u = (np.arange(2000) + 0.5) / 2000
+    for label, where in (("x", u), ("q", compile_space(hp.qnormal("q", 0, 3, 1)).params[0].dist.quantile(u))):
+        rows = compiled.sample(0, 2000).values.copy()
+        rows[:, [compiled.labels.index(name) for name in ("c", "x", "q")]] = [1.0, 0.5, 0.0]
+        rows[:, compiled.labels.index(label)] = where
+        points = Points.of(layout, compiled.encode(rows), compiled.bins(rows))
+        place = int(layout.places[compiled.labels.index(label)])
+        densities = np.exp(quick.at(points).log_marginals[place])
+        if label == "q":  # a mass: the share of u that a value has is its declared probability
+            grid = place - layout.reals
+            densities /= points.high[grid] - points.low[grid]
+        assert densities.mean() == pytest.approx(1.0, abs=0.01)
 
 
 def test_a_trial_that_fails_after_it_settled_repels_more():

@@ -8,12 +8,7 @@ where a proposal's time goes, although almost all kernels have the same, smalles
 * the joint density: the log of a product of normal kernels is linear in x and x^2, so that all candidates against
   all trials is one matrix product; grids and choices are looked up in tables of log masses.
 
-Most of this stays the same from one proposal to the next. So all but the latest trials are *settled*: counted, thinned
-and made a block once, until others settle or other trials are good. The latest, at most a 32nd of all, join as kernels
-of the joint density, each of them, at once: proposals keep away from them. The marginals come to know them when they
-settle.
-
-Failed trials weigh more, and in the joint density they have narrower kernels.
+Most of this stays the same from one proposal to the next: see `settled`.
 
 A parameter's kernels share the bandwidth ``max(min_bandwidth, 3 / (2 n_d))``, which is what the neighbour rule of
 `bandwidths.bandwidths` gives on average for n_d evenly spread trials, rounded up to a power of sqrt(2) times
@@ -27,247 +22,18 @@ tabled grids, C choices, n kernels, c points.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpspace.history import History
 from hpspace.space.compiled import CompiledSpace
-from hpspace.suggest.tpe.blocks import Block, Evaluation, Mixture, Others, Stack, evaluate
-from hpspace.suggest.tpe.grids import BINS, Level
-from hpspace.suggest.tpe.kernels import Kernels, Widths, kernels_of
+from hpspace.suggest.tpe.blocks import Evaluation, Mixture, Others, evaluate
 from hpspace.suggest.tpe.layout import Layout, Points
-from hpspace.suggest.tpe.notes import Notes
 from hpspace.suggest.tpe.parzen import Density, Parzen
-from hpspace.suggest.tpe.tables import Codes, Matrix, Tables
-from hpspace.suggest.tpe.tally import Counts, Tally, tally_of
-
-#: No more trials than this are not settled.
-MOST_LATEST = 32
-
-#: Weight of a failed trial's kernel; other bad trials weigh 1.
-FAILED_WEIGHT = 3.0
-
-#: Smallest bandwidth of a failed trial's kernel, in prior quantiles.
-FAILED_BANDWIDTH = 0.005
-
-
-def settled(n: int) -> int:
-    """Return how many of n trials are settled: all but the latest, fewer than a 32nd of them and than `MOST_LATEST`.
-
-    They settle in steps of a power of two.
-
-    Examples
-    --------
-    >>> [settled(n) for n in (63, 64, 65, 66, 255, 256, 263, 1000, 1023, 1024, 99_999)]
-    [63, 64, 64, 66, 252, 256, 256, 992, 1008, 1024, 99968]
-    """
-    step = min(MOST_LATEST, 1 << max(0, (n // 32).bit_length() - 1))
-    return n - n % step
-
-
-@dataclass(frozen=True, eq=False)
-class Weighted:
-    """Some trials as kernels.
-
-    Parameters
-    ----------
-    parts : list of Kernels
-        Those of trials that did not fail and, where some failed, those of the others.
-    order : int array, shape (n,), or None
-        The trials in this order; None if it is that in which they were given.
-    weights : float64 array, shape (n,), or None
-        How much they count; None if all count 1.
-    total : float
-        The weights' sum.
-    """
-
-    parts: list[Kernels]
-    order: Codes | None
-    weights: NDArray[np.float64] | None
-    total: float
-
-    @classmethod
-    def of(
-        cls,
-        tables: Tables,
-        notes: Notes,
-        weights: NDArray[np.float64] | None,
-        failed: NDArray[np.bool_] | None,
-        widths: Sequence[Widths],
-    ) -> Weighted:
-        """Return the kernels of trials (n,), given how many each stands for, which of them failed, and their widths."""
-        if failed is None:
-            total = float(len(notes) if weights is None else weights.sum())
-            return cls([kernels_of(tables, notes, widths[0], weights)], None, weights, total)
-        parts = [np.flatnonzero(~failed), np.flatnonzero(failed)]
-        weights = np.ones(len(notes)) if weights is None else weights
-        weigh = [weights[parts[0]], FAILED_WEIGHT * weights[parts[1]]]
-        kernels = [
-            kernels_of(tables, notes.take(part), width, some)
-            for part, width, some in zip(parts, widths, weigh)
-        ]
-        together = np.concatenate(weigh)
-        return cls(kernels, np.concatenate(parts), together, float(together.sum()))
-
-
-class Settled:
-    """The settled trials of a `Background`, and what follows from them.
-
-    Parameters
-    ----------
-    tally : Tally
-        Codes, kernels and tables.
-    without : int array
-        Rows of the trials that do not belong to the density.
-    counted : Counts
-        What the others add up to.
-    rows : int array, shape (n,)
-        The trials of the joint density, all or a weighted sample.
-    weights : float64 array, shape (n,)
-        How many trials each of them stands for.
-    failed : bool array, shape (trials,), or None
-        Which of all trials failed; None if none did.
-    prior_weight : float
-        Weight of the prior's kernel.
-
-    Attributes
-    ----------
-    n : int
-        Number of settled trials, those that do not belong to the density included.
-    totals : float64 array, shape (D,)
-        Weight behind each marginal, the prior's included.
-    spread : float64 array, shape (C,)
-        As in `Parzen`.
-    widths : list of Widths
-        How wide its kernels are: those of trials that did not fail and, if any failed, those of the others.
-    """
-
-    def __init__(
-        self,
-        tally: Tally,
-        without: Codes,
-        counted: Counts,
-        rows: Codes,
-        weights: NDArray[np.float64],
-        failed: NDArray[np.bool_] | None,
-        prior_weight: float,
-    ) -> None:
-        layout, tables = tally.layout, tally.tables
-        self.tally = tally
-        self.n = tally.n
-        self.prior_weight = prior_weight
-        self.totals = counted.held + prior_weight
-        self._without = without
-        self._counted = counted
-        self.spread = layout.n_options * prior_weight / (counted.held[layout.numeric :] + 1.0)
-        levels = [tables.level(counted.held[: layout.numeric])]
-        if failed is not None:
-            smallest = min(FAILED_BANDWIDTH, tables.min_bandwidth)
-            levels.append(tables.level(counted.held[: layout.numeric], smallest))
-        self.widths = [Widths.of(tables, some, self.spread) for some in levels]
-        which = None if failed is None else failed[rows]
-        self.rows = rows
-        self.kernels = Weighted.of(tables, tally.notes.take(rows), weights, which, self.widths)
-        self._cells = self._marginals()
-        self._total = self.kernels.total + prior_weight
-        none = kernels_of(tables, tally.notes.take(rows[:0]), self.widths[0])
-        self._latest = self.n, none
-        self._made: tuple[list[Mixture | int], Stack] | None = None
-
-    def beside(self, *fronts: Mixture, lacks: bool = False) -> Stack:
-        """Return the stack of other mixtures and this one; the same object while they are the same.
-
-        Kernels that lack parameters may join it if `lacks`.
-        """
-        # a grid may have new centres since, at which the latest kernels stand
-        key: list[Mixture | int] = [*fronts, *(grid.n for grid in self.tally.tables.growing)]
-        if self._made is None or self._made[0] != key or (lacks and not self._made[1].lacks):
-            self._made = key, Stack(self.tally.tables, [*fronts, self.mixture], lacks)
-        return self._made[1]
-
-    @property
-    def mixture(self) -> Mixture:
-        """The density of the settled trials."""
-        blocks = [
-            Block(kernels, [self._level(row, widths).log_masses for row in self.tally.tables.grids])
-            for kernels, widths in zip(self.kernels.parts, self.widths)
-        ]
-        return Mixture(blocks, self._cells, self._total, self.prior_weight)
-
-    def _level(self, row: int, widths: Widths) -> Level:
-        """Return the kernels of a grid column."""
-        tables, level = self.tally.tables, widths.levels[row]
-        return tables.grids[row].level(float(tables.sigma(level)) if level else tables.min_bandwidth)
-
-    def latest(self, history: History, rows: Codes | slice, failed: NDArray[np.bool_] | None) -> Weighted:
-        """Return the kernels of trials that are not settled.
-
-        Parameters
-        ----------
-        history : History
-            The trials.
-        rows : int array, shape (k,), or slice
-            Which; a slice for all of them.
-        failed : bool array, shape (k,), or None
-            Which of them failed; None if none did.
-        """
-        tables = self.tally.tables
-        if failed is not None:
-            notes = Notes.of(tables, history, self.n, len(history))
-            chosen = notes if isinstance(rows, slice) else notes.take(rows - self.n)
-            return Weighted.of(tables, chosen, None, failed, self.widths)
-        n, kernels = self._latest
-        if n < len(history):
-            kernels = kernels.plus(
-                kernels_of(tables, Notes.of(tables, history, n, len(history)), self.widths[0])
-            )
-            self._latest = len(history), kernels
-        some = kernels if isinstance(rows, slice) else kernels.take(rows - self.n)
-        return Weighted([some], None, None, float(len(some)))
-
-    # ---------------------------------------------------------------- marginals
-
-    def _marginals(self) -> Matrix:
-        """Return the marginal densities in all cells."""
-        tables, m, held = self.tally.tables, self.tally.layout.numeric, self._counted.held
-        # what a cell's sum, and its declared density, are to be multiplied with, by column
-        factor = 1.0 / self.totals
-        prior = self.prior_weight * factor
-        spread = self.spread / (1.0 + self.spread)
-        prior[m:] += spread * held[m:] * factor[m:]
-        factor[m:] *= 1.0 - spread
-        columns = tables.column[: tables.nothing]
-        cells = np.ones(tables.cells)
-        np.multiply(self._counted.cells[: tables.nothing], factor.take(columns), out=cells[: tables.nothing])
-        cells[: tables.nothing] += prior.take(columns) * tables.prior[: tables.nothing]
-        levels = self.widths[0].levels
-        if levels is not tables.narrowest:
-            for row in np.flatnonzero(levels).tolist():
-                self._write_wide(row, cells)
-        return cells
-
-    def _write_wide(self, row: int, cells: Matrix) -> None:
-        """Write the densities of a column whose bandwidth is not the smallest, which few trials have."""
-        tables, tally, reals = self.tally.tables, self.tally, self.tally.layout.reals
-        notes = tally.notes
-        mine = np.arange(tally.n) if notes.lacking is None else np.flatnonzero(~notes.lacking[:, row])
-        some = notes.take(mine[~np.isin(mine, self._without)])
-        if row < reals:
-            sums = tally.wide_sums(some, row, int(self.widths[0].levels[row]))
-            self._write(row, slice(BINS * row, BINS * (row + 1)), sums, cells)
-        elif row in tables.grids:
-            grid, first = tables.grids[row], tables.first_value[row]
-            sums = self._level(row, self.widths[0]).masses.take(some.codes[:, row], axis=0).sum(axis=0)
-            self._write(row, slice(first, first + len(grid)), sums[: len(grid)], cells)
-            if not grid.complete:
-                first = BINS * (reals + tables.fine.index(row))
-                self._write(row, slice(first, first + BINS), sums[len(grid) :], cells)
-
-    def _write(self, row: int, where: slice, sums: Matrix, cells: Matrix) -> None:
-        prior = self.prior_weight * self.tally.tables.prior[where]
-        cells[where] = (sums + prior) / self.totals[row]
+from hpspace.suggest.tpe.settled import Settled
+from hpspace.suggest.tpe.tables import Codes, Matrix
+from hpspace.suggest.tpe.tally import tally_of
 
 
 class Background:
