@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -48,6 +50,24 @@ def test_values_of_one_of_some_and_of_all_candidates_agree(space):
     for i in range(30):
         np.testing.assert_array_equal(Candidates(compiled, layout, x).row(i), whole.values[i : i + 1])
         np.testing.assert_array_equal(whole.row(i), whole.values[i : i + 1])
+
+
+@pytest.mark.parametrize("space", [TREE, DEPENDENT], ids=["tree", "dependent"])
+def test_the_table_of_combinations_says_what_the_paths_say(space):
+    compiled = compile_space(space)
+    layout = layout_of(compiled)
+    x = TPE().densities(compiled, searched(compiled, 60))[0].sampler.draw(np.random.default_rng(2), 200)
+    assert layout.combinations is not None
+    without = dataclasses.replace(layout, combinations=None)
+    expected = Candidates(compiled, without, x).active
+    np.testing.assert_array_equal(Candidates(compiled, layout, x).active, expected)
+    assert 0 < expected.sum() < expected.size
+
+
+def test_there_is_no_table_of_very_many_combinations():
+    wide = {f"c{i}": hp.choice(f"c{i}", [0, hp.uniform(f"x{i}", 0, 1)]) for i in range(11)}
+    layout = layout_of(compile_space(wide))
+    assert layout.combinations is None and layout.deciding is not None
 
 
 @pytest.mark.parametrize("space", [TREE, CHOICES], ids=["tree", "choices"])

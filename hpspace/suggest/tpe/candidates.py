@@ -73,6 +73,8 @@ class Candidates:
         if self.space.unconditional and self._values is None:
             return None
         deciding, paths = self.layout.deciding, self.space.paths
+        if self._values is None and self.layout.combinations is not None:
+            return self.layout.combinations.at(self.x)
         if self._values is None and deciding is not None and paths is not None:
             return paths.active(self.x.take(deciding, axis=0)).take(self.layout.order, axis=0)
         values = self.values.T[self.layout.order]

@@ -9,6 +9,7 @@ Axes: D columns in the order real, grid, choice; n points. Coordinates are those
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
@@ -21,6 +22,45 @@ from hpspace.space.compiled import CompiledSpace
 T = TypeVar("T", bound=np.generic)
 
 _REAL, _GRID, _CHOICE = 0, 1, 2
+
+
+#: Of more combinations of codes there is no table.
+_MOST_COMBINATIONS = 1024
+
+
+@dataclass(frozen=True, eq=False)
+class Combinations:
+    """Which parameters are active, by the combination of the codes that decide it.
+
+    Parameters
+    ----------
+    strides : float64 array, shape (D,)
+        Times coordinates, a combination's number; 0 for columns that decide nothing.
+    active : bool array, shape (D, combinations)
+        Which columns each combination makes active.
+    """
+
+    strides: NDArray[np.float64]
+    active: NDArray[np.bool_]
+
+    @classmethod
+    def of(
+        cls, space: CompiledSpace, order: NDArray[np.intp], deciding: NDArray[np.intp]
+    ) -> Combinations | None:
+        """Return those of a space, given a layout's `order` and `deciding`; None if they are too many."""
+        places, where = np.unique(deciding, return_inverse=True)
+        sizes = [len(space.prior_p(int(order[place]))) for place in places]
+        count = math.prod(sizes)
+        if count > _MOST_COMBINATIONS or space.paths is None:
+            return None
+        strides = np.zeros(len(order))
+        strides[places] = [math.prod(sizes[i + 1 :]) for i in range(len(sizes))]
+        codes = np.indices(sizes).reshape(len(sizes), count).astype(np.float64)
+        return cls(strides, space.paths.active(codes[where.ravel()]).take(order, axis=0))
+
+    def at(self, x: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return which columns of points (D, c) are active; codes are valid also where they are not."""
+        return self.active.take((self.strides @ x).astype(np.intp), axis=1)
 
 
 @dataclass(frozen=True)
@@ -41,6 +81,8 @@ class Layout:
         The space's columns of the choices whose options have parameters of their own.
     deciding : int array or None
         Places of the columns of the space's `paths`, if these are choices: activity follows from codes then.
+    combinations : Combinations or None
+        What each combination of these codes makes active, if they are not too many.
     """
 
     order: NDArray[np.intp]
@@ -50,6 +92,7 @@ class Layout:
     p: NDArray[np.float64]
     selectors: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, dtype=np.intp))
     deciding: NDArray[np.intp] | None = None
+    combinations: Combinations | None = None
 
     @cached_property
     def numeric(self) -> int:
@@ -90,6 +133,7 @@ class Layout:
         p = np.zeros((len(tables), max((len(table) for table in tables), default=1)))
         for row, table in zip(p, tables):
             row[: len(table)] = table
+        deciding = _deciding(space, np.argsort(order))
         return cls(
             order=order,
             reals=int(np.count_nonzero(kinds == _REAL)),
@@ -97,7 +141,8 @@ class Layout:
             n_options=np.array([len(table) for table in tables], dtype=np.float64),
             p=p,
             selectors=_selectors(space, choices),
-            deciding=_deciding(space, np.argsort(order)),
+            deciding=deciding,
+            combinations=None if deciding is None else Combinations.of(space, order, deciding),
         )
 
 
