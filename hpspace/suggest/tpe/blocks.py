@@ -5,8 +5,8 @@ same features, so all points against all kernels of both are one matrix product.
 `background` makes one of the bad trials, `foreground` one of the good ones. What follows from two of them alone is
 their `Stack`; it is used for as long as both stay the same. Kernels that came later join the last of its mixtures.
 
-Log joint densities are exact but for grids with narrow values (see `grids`); log marginals are looked up in bins and
-within 0.02 of the exact ones.
+Log joint densities are exact but for grids with narrow values (see `grids`); log marginals are looked up in bins, see
+`background` and `foreground` for how near they are to the exact ones.
 
 Axes: D columns in the order of `Layout`, S smooth columns, G tabled grids, C choices, c points; a mixture has n
 kernels, before which the stack puts the prior's.
@@ -136,7 +136,8 @@ class Stack:
         self.log_totals: Matrix = np.log([[mixture.total] for mixture in mixtures])
         lowest, highest = tables.log_range
         weights = [mixture.prior_weight for mixture in mixtures]
-        self.moderate = lowest + math.log(min(weights)) > -_LARGE and highest + self.log_totals.max() < _LARGE
+        largest = highest + float(self.log_totals.max())
+        self.moderate = lowest + math.log(min(weights)) > -_LARGE and largest < _LARGE
 
     def _stack_kernels(self) -> None:
         """Write the kernels of all blocks, and the prior's before the first of each mixture."""
