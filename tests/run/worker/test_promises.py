@@ -235,7 +235,7 @@ def test_chaos_on_mongodb(tmp_path):
         f"    pathlib.Path({str(tmp_path)!r}, f'ran-{{tid}}-{{time.time_ns()}}').touch()\n"
         "    time.sleep(0.2)\n"
         "    return config['x'] ** 2\n"
-        "trials = MongoTrials(exp_key='e')\n"
+        "trials = MongoTrials(exp_key='e', max_attempts=9)\n"
         "fmin(objective, {'x': hp.uniform('x', -1, 1)}, 'rand', 40, trials=trials, rstate=0, verbose=False)\n"
     )
 
