@@ -352,12 +352,13 @@ def test_a_supervisor_replaces_the_dead_and_ends_with_its_workers(pool, tmp_path
 def test_chaos(pool, tmp_path):
     """120 trials while workers are killed at random moments: each ends done, run again once per kill at most.
 
-    A worker is killed when it has evaluated something. One that is killed while its first child starts has cost its
-    trial an attempt, and three such in a row would rightly give the trial up.
+    A worker is killed when it has evaluated something. A trial that lost three workers would rightly be given up, so
+    all of them, and the driver, are told to be more patient.
     """
-    answer = in_thread(pool.fmin, marked(tmp_path, 0.05), 120, max_queue_len=8)
+    trials = pool.trials(max_attempts=9)
+    answer = in_thread(pool.fmin, marked(tmp_path, 0.05), 120, trials=trials, max_queue_len=8)
     for _ in range(3):
-        pool.worker()
+        pool.worker("--max-attempts", "9")
     kills = 0
     for pause in (0.07, 0.11, 0.04, 0.09, 0.13, 0.06):
         victim = pool.workers[kills]
@@ -365,7 +366,7 @@ def test_chaos(pool, tmp_path):
         time.sleep(pause)
         os.killpg(victim.pid, signal.SIGKILL)
         kills += 1
-        pool.worker()
+        pool.worker("--max-attempts", "9")
     answer(120)
     assert [doc["misc"]["error"] for doc in pool.documents() if doc["state"] == ERROR] == []
     assert pool.states() == {DONE: 120}
