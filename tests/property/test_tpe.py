@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from hpspace import compile_space
 from hpspace.history import FAILED, OK, PENDING, PRUNED, History
 from hpspace.suggest.tpe.algorithm import TPE, layout_of
-from hpspace.suggest.tpe.background import many_bad
 from hpspace.suggest.tpe.evidence import _observed
 from hpspace.suggest.tpe.layout import Points
 from hpspace.suggest.tpe.parzen import Parzen, prior_density
@@ -35,12 +34,13 @@ def test_the_tables_of_many_trials_are_the_density_that_they_stand_for(space, se
     assume(len(compiled))
     history, layout = searched(compiled, 100, seed), layout_of(compiled)
     parts = split(history, tenth, True)
-    weights = np.ones(len(parts.bad))
-    quick = many_bad(compiled, layout, history, parts.good, parts.bad, weights, 1.0, 0.03)
+    quick = TPE().densities(compiled, history)[
+        1
+    ]  # with 100 trials all are settled, and each bad one is a kernel
     points = _observed(layout, history, parts.bad)
     sigma = np.repeat(quick.tables.sigma(quick.settled.widths[0].levels)[:, None], len(parts.bad), axis=1)
     sigma[layout.reals :] = np.maximum(sigma[layout.reals :], 0.5 * (points.high - points.low))
-    exact = Parzen(layout, points, weights, sigma, quick.settled.spread, 1.0)
+    exact = Parzen(layout, points, np.ones(len(parts.bad)), sigma, quick.settled.spread, 1.0)
     drawn = compiled.sample(seed + 1, 50).values
     at = Points.of(layout, compiled.encode(drawn), compiled.bins(drawn))
     got, expected = quick.at(at), exact.at(at)
@@ -57,12 +57,12 @@ def test_proposals_do_not_depend_on_how_the_history_came_to_be(space, seed):
     """Row by row, with proposals in between, or at once; some trials failed, are pending or were pruned."""
     compiled = compile_space(space)
     assume(len(compiled))
-    whole = searched(compiled, 140, seed, (OK, OK, OK, FAILED, PENDING, PRUNED))
+    whole = searched(compiled, 240, seed, (OK, OK, OK, FAILED, PENDING, PRUNED))
     grown, algorithm = History(compiled), TPE(trend_trials=0)
-    for row in range(140):
+    for row in range(240):
         one = slice(row, row + 1)
         grown.append(whole.values[one], whole.losses[one], whole.kind[one])
-        if row % 9 == 0 or row > 134:
+        if row % 19 == 0 or row > 234:
             algorithm.propose(compiled, grown, 1, np.random.default_rng(row))
     first, second = (
         algorithm.propose(compiled, history, 3, np.random.default_rng(seed)).values

@@ -7,12 +7,12 @@ import pytest
 
 from hpspace import compile_space, hp
 from hpspace.history import FAILED, OK, PENDING, History
-from hpspace.suggest.tpe import background, evidence
+from hpspace.suggest.tpe import evidence
 from hpspace.suggest.tpe.algorithm import TPE, layout_of
 from hpspace.suggest.tpe.background import Background
 from hpspace.suggest.tpe.layout import Points
 from hpspace.suggest.tpe.parzen import Parzen
-from hpspace.suggest.tpe.settled import FAILED_WEIGHT, settled
+from hpspace.suggest.tpe.settled import FAILED_WEIGHT, Settled, settled
 from hpspace.suggest.tpe.split import split, tenth
 from hpspace.suggest.tpe.tally import tally_of
 
@@ -59,7 +59,10 @@ def both(space, history):
     layout = layout_of(space)
     parts = split(history, tenth, True)
     weights = np.ones(len(parts.bad))
-    quick = background.many_bad(space, layout, history, parts.good, parts.bad, weights, 1.0, 0.03)
+    tally = tally_of(space, layout, history, 0.03)
+    counted = tally.without(tally.of(parts.good))
+    whole = Settled(tally, parts.good, counted, parts.bad, weights, None, 1.0)
+    quick = Background(whole, history, parts.good, None)
     points = evidence._observed(layout, history, parts.bad)
     sigma = np.repeat(quick.tables.sigma(quick.settled.widths[0].levels)[:, None], len(parts.bad), axis=1)
     sigma[layout.reals :] = np.maximum(sigma[layout.reals :], 0.5 * (points.high - points.low))
@@ -117,6 +120,10 @@ def test_it_is_used_for_many_trials_if_its_bins_are_fine_enough():
     assert isinstance(TPE(min_bandwidth=0.01).densities(compiled, many)[1], Parzen)
     many.update([7], [0.0], [FAILED])
     assert isinstance(TPE().densities(compiled, many)[1], Background)
+    some = searched(compiled, 150)
+    assert isinstance(TPE().densities(compiled, some)[1], Background)
+    some.update([7], [0.0], [FAILED])
+    assert isinstance(TPE().densities(compiled, some)[1], Parzen)
 
 
 def test_pending_trials_are_among_the_bad_ones():
@@ -130,8 +137,9 @@ def test_pending_trials_are_among_the_bad_ones():
 
 
 @pytest.mark.parametrize("failures", [0, 30])
-def test_the_latest_trials_and_the_failed_ones_are_kernels_of_their_own(failures):
+def test_the_latest_trials_and_the_failed_ones_are_kernels_of_their_own(failures, monkeypatch):
     """127 trials: one is not settled, the others are all kernels; by brute force, in a space without branches."""
+    monkeypatch.setattr(evidence, "MANY_IF_FAILED", evidence.MANY)
     compiled = compile_space(FLAT)
     history, layout = searched(compiled, 127), layout_of(compiled)
     kinds = [FAILED if row < failures or row == 126 > failures > 0 else OK for row in range(127)]

@@ -28,13 +28,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpspace.history import History
-from hpspace.space.compiled import CompiledSpace
 from hpspace.suggest.tpe.blocks import Evaluation, Mixture, Others, evaluate
 from hpspace.suggest.tpe.layout import Layout, Points
 from hpspace.suggest.tpe.parzen import Density, Parzen
 from hpspace.suggest.tpe.settled import Settled
 from hpspace.suggest.tpe.tables import Codes, Matrix
-from hpspace.suggest.tpe.tally import tally_of
 
 
 class Background:
@@ -127,32 +125,3 @@ class Background:
         mixture = Parzen(layout, mine, weights, widest, np.empty(0), settled.prior_weight)
         held = np.maximum(mixture.held.sum(axis=1), 1e-300)
         return Others(mixture, (self.totals[rows] - settled.prior_weight) / held, self.totals[rows])
-
-
-def many_bad(
-    space: CompiledSpace,
-    layout: Layout,
-    history: History,
-    good: Codes,
-    rows: Codes,
-    weights: NDArray[np.float64],
-    prior_weight: float,
-    min_bandwidth: float,
-) -> Background:
-    """Return the density of all trials but the good ones, all of them settled.
-
-    Parameters
-    ----------
-    space, layout, history
-        The space, its layout, and its trials, none of which failed.
-    good : int array
-        Rows of the good trials.
-    rows, weights : int array and float64 array, shape (n,)
-        Trials of the joint density and how many each stands for.
-    prior_weight, min_bandwidth : float
-        As for `Parzen.fit`.
-    """
-    tally = tally_of(space, layout, history, min_bandwidth)
-    counted = tally.without(tally.of(good))
-    whole = Settled(tally, good, counted, rows, weights, None, prior_weight)
-    return Background(whole, history, good, None)

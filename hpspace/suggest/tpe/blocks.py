@@ -264,15 +264,13 @@ def evaluate(
         some = None if points is None else points.select(near)
         pieces.append(_evaluate(stack, added, sight, some, others))
         pieces[-1].log_joint[-1] -= log_total
-    return (
-        pieces[0]
-        if len(pieces) == 1
-        else Evaluation(
-            stack.tables,
-            np.concatenate([piece.log_joint for piece in pieces], axis=1),
-            np.concatenate([piece.logs for piece in pieces], axis=2),
-            [np.concatenate(same, axis=1) for same in zip(*(piece.others for piece in pieces))],
-        )
+    if len(pieces) == 1:
+        return pieces[0]
+    return Evaluation(
+        stack.tables,
+        np.concatenate([piece.log_joint for piece in pieces], axis=1),
+        np.concatenate([piece.logs for piece in pieces], axis=2),
+        [np.concatenate(same, axis=1) for same in zip(*(piece.others for piece in pieces))],
     )
 
 

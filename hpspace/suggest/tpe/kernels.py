@@ -4,7 +4,7 @@ The logarithm of a normal kernel is linear in x^2, x and 1, that of a choice's k
 So a kernel is a row of coefficients, one for every feature of `sight`, and what all kernels give to all points is one
 matrix product. Grids are looked up in tables instead, at the kernel's *centre*, see `grids`.
 
-Called by `background`. Axes: n kernels, S smooth columns, G tabled grids, C choices with K codes in all (see `tables`).
+Called by `settled`. Axes: n kernels, S smooth columns, G tabled grids, C choices with K codes in all (see `tables`).
 """
 
 from __future__ import annotations

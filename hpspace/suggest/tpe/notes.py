@@ -1,7 +1,7 @@
 """What a trial contributes to the binned densities: where it is counted, and where its kernel stands.
 
 It follows from the trial alone and does not change. Called by `tally` for the trials that it counts, and by
-`background` for the latest ones.
+`settled` for the latest ones.
 
 Axes: D columns in the order of `Layout`, S smooth columns, G tabled grids (see `tables`), n trials.
 """

@@ -92,10 +92,9 @@ class Tally:
             if some.lacking is not None:
                 self._lacking[rows] = some.lacking
                 self._complete = False
-            self.n = end
-            counts = self._counts(some)
-            self.held += counts.held
-            self.cells += counts.cells
+            sums = Counts(self.held, self.cells).plus(self._counts(some))
+            # all at once and last: an interrupt before leaves these trials to be counted the next time
+            self.n, self.held, self.cells = end, sums.held, sums.cells
 
     def of(self, rows: Codes) -> Counts:
         """Return what some trials alone add up to."""
