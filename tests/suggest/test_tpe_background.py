@@ -62,7 +62,7 @@ def both(space, history):
     tally = tally_of(space, layout, history, 0.03)
     counted = tally.without(tally.of(parts.good))
     whole = Settled(tally, parts.good, counted, parts.bad, weights, None, 1.0)
-    quick = Background(whole, history, parts.good, None)
+    quick = Background(whole, history, None)
     points = evidence._observed(layout, history, parts.bad)
     sigma = np.repeat(quick.tables.sigma(quick.settled.widths[0].levels)[:, None], len(parts.bad), axis=1)
     sigma[layout.reals :] = np.maximum(sigma[layout.reals :], 0.5 * (points.high - points.low))
@@ -147,7 +147,7 @@ def test_the_latest_trials_and_the_failed_ones_are_kernels_of_their_own(failures
     _, quick = TPE().densities(compiled, history)
     bad = split(history, tenth, True).bad
     failed = history.kind[bad] == FAILED
-    assert settled(127) == 126 and quick.latest.total == (FAILED_WEIGHT if failures else 1.0)
+    assert settled(127) == 126 and quick.settled.latest.total == (FAILED_WEIGHT if failures else 1.0)
     assert failed.sum() == failures + (failures > 0)
     points = evidence._observed(layout, history, bad)
     each = [quick.tables.sigma(widths.levels)[:, None] for widths in quick.settled.widths]

@@ -31,8 +31,8 @@ from hpspace.history import History
 from hpspace.suggest.tpe.blocks import Evaluation, Mixture, Others, evaluate
 from hpspace.suggest.tpe.layout import Layout, Points
 from hpspace.suggest.tpe.parzen import Density, Parzen
-from hpspace.suggest.tpe.settled import Settled
-from hpspace.suggest.tpe.tables import Codes, Matrix
+from hpspace.suggest.tpe.settled import FAILED_WEIGHT, Settled
+from hpspace.suggest.tpe.tables import Matrix
 
 
 class Background:
@@ -44,8 +44,6 @@ class Background:
         Most of the trials.
     history : History
         Where they come from.
-    good : int array
-        Rows of the trials that do not belong to the density.
     failed : bool array, shape (trials,), or None
         Which of all trials failed; None if none did.
     front : pair of Parzen and Mixture, optional
@@ -53,6 +51,8 @@ class Background:
 
     Attributes
     ----------
+    latest : list of Kernel
+        The other trials.
     total, totals : float and float64 array, shape (D,)
         Weight behind the joint density, and behind each marginal, the prior's included.
     """
@@ -61,7 +61,6 @@ class Background:
         self,
         settled: Settled,
         history: History,
-        good: Codes,
         failed: NDArray[np.bool_] | None,
         front: tuple[Parzen, Mixture] | None = None,
     ) -> None:
@@ -69,14 +68,9 @@ class Background:
         self.front = front
         self.tables = settled.tally.tables
         self.layout = settled.tally.layout
-        late = good[good >= settled.n]
-        self._rows: Codes | slice = slice(settled.n, len(history))
-        if len(late):
-            is_bad = np.ones(len(history), dtype=bool)
-            is_bad[: settled.n] = is_bad[late] = False
-            self._rows = np.flatnonzero(is_bad)
-        self.latest = settled.latest(history, self._rows, None if failed is None else failed[self._rows])
-        self.total = settled.kernels.total + settled.prior_weight + self.latest.total
+        settled.latest.follow(history, failed)
+        self.latest = settled.latest.kernels.copy()
+        self.total = settled.kernels.total + settled.prior_weight + settled.latest.total
         self.totals = settled.totals
         self._history = history
 
@@ -103,24 +97,23 @@ class Background:
         """Return the densities of other mixtures and this one, see `blocks.evaluate`."""
         if self.tables.others and points is not None:
             others = [*others, self._others()]
-        latest = self.latest
-        stack = self.settled.beside(*fronts, lacks=any(some.lacking is not None for some in latest.parts))
-        return evaluate(stack, latest.parts, x, active, points, others, latest.total)
+        stack = self.settled.beside(fronts, self.latest)
+        return evaluate(stack, x, active, points, others, self.total)
 
     def _others(self) -> Others:
         """Return the grids without tables, alone; their kernels stand for all trials."""
-        rows, tables, settled, latest = self.tables.others, self.tables, self.settled, self.latest
-        kinds = [(settled.rows, settled.kernels), (np.arange(len(self._history))[self._rows], latest)]
-        chosen = np.concatenate([rows if some.order is None else rows[some.order] for rows, some in kinds])
+        rows, tables, settled = self.tables.others, self.tables, self.settled
+        late = np.array(settled.latest.rows[: len(self.latest)], dtype=np.intp)
+        failed = np.array([kernel.failed for kernel in self.latest], dtype=np.intp)
+        order = settled.kernels.order
+        chosen = np.append(settled.rows if order is None else settled.rows[order], late)
         points = Points.of(self.layout, self._history.coords[chosen], self._history.bins_of(chosen))
         mine = points.only(rows, self.layout.reals)
         layout = Layout(self.layout.order[rows], 0, len(rows), np.empty(0), np.empty((0, 1)))
-        sigma = [tables.sigma(widths.levels[rows]) for widths in settled.widths]
-        lengths = [len(some) for kernels in (settled.kernels, latest) for some in kernels.parts]
-        each = np.repeat(np.array(2 * sigma), lengths, axis=0).T
-        weights = np.concatenate(
-            [np.ones(len(rows)) if some.weights is None else some.weights for rows, some in kinds]
-        )
+        sigma = np.array([tables.sigma(widths.levels[rows]) for widths in settled.widths])
+        each = np.repeat(sigma, [len(some) for some in settled.kernels.parts], axis=0)
+        each = np.concatenate([each, sigma[failed]]).T
+        weights = np.append(settled.kernels.each, np.where(failed, FAILED_WEIGHT, 1.0))
         widest = np.maximum(each, 0.5 * (mine.high - mine.low))
         mixture = Parzen(layout, mine, weights, widest, np.empty(0), settled.prior_weight)
         held = np.maximum(mixture.held.sum(axis=1), 1e-300)

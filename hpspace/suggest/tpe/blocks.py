@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from hpspace.suggest.linalg import product
 from hpspace.suggest.tpe.grids import ABSENT
 from hpspace.suggest.tpe.kernels import Kernels
+from hpspace.suggest.tpe.latest import Kernel
 from hpspace.suggest.tpe.layout import Points
 from hpspace.suggest.tpe.parzen import Density, Parzen
 from hpspace.suggest.tpe.sight import Sight
@@ -33,6 +34,8 @@ from hpspace.suggest.tpe.tables import Codes, Matrix, Tables
 _LARGE = 300.0
 #: Numbers of the largest intermediate array: more points are evaluated in turn (half a megabyte stays in the cache).
 _CHUNK = 1 << 16
+#: No more kernels than this join a stack.
+MOST_LATEST = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,8 +159,47 @@ class Stack:
                 rows.append(coefficients)
                 centres.append(where)
                 block += 1
-        self.coefficients: Matrix = np.concatenate(rows)
-        self.centres: Codes = np.concatenate(centres, axis=1)
+        self._own = sum(len(some) for some in rows)
+        self._coefficients = np.concatenate([*rows, np.zeros((MOST_LATEST, self.width))])
+        room = np.empty((len(tables.tabled), MOST_LATEST), dtype=np.intp)
+        self._centres = np.concatenate([*centres, room], axis=1)
+        self._latest: list[Kernel] = []
+        self._cut()
+
+    def _cut(self) -> None:
+        """Show what is written so far."""
+        n = self._own + len(self._latest)
+        self.coefficients: Matrix = self._coefficients[:n]
+        self.centres: Codes = self._centres[:, :n]
+
+    def follow(self, latest: list[Kernel]) -> None:
+        """Let kernels of single trials join the last mixture, of which its marginals do not know.
+
+        Parameters
+        ----------
+        latest : list of Kernel
+            All of them, at most `MOST_LATEST`; those that are here already are not written again.
+        """
+        before = self._latest
+        if before == latest:
+            return
+        for i, kernel in enumerate(latest):
+            if i >= len(before) or before[i] is not kernel:
+                self._write(self._own + i, kernel)
+        self._latest = latest
+        self._cut()
+
+    def _write(self, row: int, kernel: Kernel) -> None:
+        """Write one kernel of the last mixture, whose last block has the failed trials, if any did."""
+        features, places = self.tables.features, len(self.tables.places)
+        self._coefficients[row] = 0.0
+        self._coefficients[row, :features] = kernel.coefficients
+        if kernel.lacking is not None:
+            self._coefficients[row, -places:] = kernel.lacking
+        if kernel.centres:
+            block = len(self._mixture_of) - len(self.mixtures[-1].blocks) + kernel.failed
+            self._centres[:, row] = kernel.centres
+            self._centres[:, row] += self._before[block]
 
     def placed(self, kernels: Kernels, block: int) -> tuple[Matrix, Codes]:
         """Return coefficients and centres of kernels as a block's rows of the whole; the last block is -1."""
@@ -170,13 +212,6 @@ class Stack:
             )
             stand_ins[:, self._mixture_of[block]] = kernels.lacking
         return out, kernels.centres + self._before[block][:, None]
-
-    def added(self, latest: Sequence[Kernels]) -> tuple[Matrix, Codes]:
-        """Return coefficients and centres of more kernels of the last blocks."""
-        if len(latest) == 1:
-            return self.placed(latest[0], -1)
-        placed = [self.placed(kernels, i - len(latest)) for i, kernels in enumerate(latest)]
-        return np.concatenate([rows for rows, _ in placed]), np.concatenate([at for _, at in placed], axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,12 +264,11 @@ class Evaluation:
 
 def evaluate(
     stack: Stack,
-    latest: Sequence[Kernels],
     x: Matrix,
     active: NDArray[np.bool_] | None,
-    points: Points | None = None,
-    others: Sequence[Others] = (),
-    more: float = 0.0,
+    points: Points | None,
+    others: Sequence[Others],
+    total: float,
 ) -> Evaluation:
     """Evaluate several mixtures at points.
 
@@ -242,28 +276,24 @@ def evaluate(
     ----------
     stack : Stack
         The mixtures.
-    latest : sequence of Kernels
-        More kernels for the last blocks, of which the marginals do not know.
     x, active
         As for `Sight`.
-    points : Points, optional
+    points : Points or None
         The same points, needed where some grids are in no table. Without, a narrow value's density stands for its mass:
         the width of its bin, by which they differ, is the same for all mixtures.
     others : sequence of Others
         For each mixture, in the same case, the grids that are in no table.
-    more : float
-        Weight of the latest kernels.
+    total : float
+        Weight behind the joint density of the last mixture and the latest trials.
     """
-    added = stack.added(latest)
-    log_total = math.log(stack.mixtures[-1].total + more)
-    count, step = x.shape[1], max(1, _CHUNK // (len(stack.coefficients) + len(added[0])))
+    count, step = x.shape[1], max(1, _CHUNK // len(stack.coefficients))
     pieces = []
     for i in range(0, count, step):
         near = slice(i, i + step)
         sight = Sight(stack.tables, x[:, near], None if active is None else active[:, near], stack.width)
         some = None if points is None else points.select(near)
-        pieces.append(_evaluate(stack, added, sight, some, others))
-        pieces[-1].log_joint[-1] -= log_total
+        pieces.append(_evaluate(stack, sight, some, others))
+        pieces[-1].log_joint[-1] -= math.log(total)
     if len(pieces) == 1:
         return pieces[0]
     return Evaluation(
@@ -274,23 +304,15 @@ def evaluate(
     )
 
 
-def _evaluate(
-    stack: Stack, added: tuple[Matrix, Codes], sight: Sight, points: Points | None, others: Sequence[Others]
-) -> Evaluation:
+def _evaluate(stack: Stack, sight: Sight, points: Points | None, others: Sequence[Others]) -> Evaluation:
     """Evaluate mixtures at points that were looked at; the last one's joint density is not divided by its weight."""
-    tables, kernels, (more, centres) = stack.tables, len(stack.coefficients), added
+    tables, features = stack.tables, sight.features
     logs = sight.log_marginals(stack.cells.take(sight.cells, axis=1))
-    terms = np.empty((sight.n, kernels + len(more)))
-    features = sight.features
     if stack.lacks:  # the marginals stand in for what trials lack
         features[tables.features + 1 :] = logs.reshape(-1, sight.n)
-    product(features.T, stack.coefficients.T, terms[:, :kernels])
-    if len(more):
-        product(features.T, more.T, terms[:, kernels:])
-    if stack.grids:
-        centres = np.concatenate([stack.centres, centres], axis=1)
-        for grid, values, at in zip(stack.grids, sight.values, centres):
-            terms += of_grid(grid, values, at)
+    terms = product(features.T, stack.coefficients.T)
+    for grid, values, at in zip(stack.grids, sight.values, stack.centres):
+        terms += of_grid(grid, values, at)
     of_others = []
     if others and points is not None:
         parts = [slice(*ends) for ends in zip(stack.starts, [*stack.starts[1:], terms.shape[1]])]

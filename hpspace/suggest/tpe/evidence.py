@@ -91,7 +91,7 @@ class Good:
         key = n, b"" if failed is None else failed[:n].tobytes()
         if self._settled is None or self._settled[0] != key:
             self._settled = key, self._settle(history, tally, failed)
-        return Background(self._settled[1], history, self.rows, failed, (self.density, self._front(tally)))
+        return Background(self._settled[1], history, failed, (self.density, self._front(tally)))
 
     def _front(self, tally: Tally) -> Mixture:
         if self._in_tables is None:
@@ -104,7 +104,7 @@ class Good:
         counted = tally.without(tally.of(good))
         if failed is not None:
             counted = counted.plus(tally.of(np.flatnonzero(failed[: tally.n])), FAILED_WEIGHT - 1.0)
-        return Settled(tally, good, counted, rows, weights, failed, self._prior_weight)
+        return Settled(tally, self.rows, counted, rows, weights, failed, self._prior_weight)
 
     @cached_property
     def vicinity(self) -> Vicinity:

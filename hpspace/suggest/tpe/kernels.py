@@ -41,27 +41,6 @@ class Kernels:
     def __len__(self) -> int:
         return len(self.coefficients)
 
-    def take(self, rows: Codes) -> Kernels:
-        """Return some of them."""
-        lacking = None if self.lacking is None else self.lacking.take(rows, axis=0)
-        return Kernels(self.coefficients.take(rows, axis=0), lacking, self.centres.take(rows, axis=1))
-
-    def plus(self, more: Kernels) -> Kernels:
-        """Return these and more kernels."""
-        lacking = None
-        if self.lacking is not None or more.lacking is not None:
-            columns = max(0 if some.lacking is None else some.lacking.shape[1] for some in (self, more))
-            lacking = np.zeros((len(self) + len(more), columns), dtype=bool)
-            if self.lacking is not None:
-                lacking[: len(self)] = self.lacking
-            if more.lacking is not None:
-                lacking[len(self) :] = more.lacking
-        return Kernels(
-            np.concatenate([self.coefficients, more.coefficients]),
-            lacking,
-            np.concatenate([self.centres, more.centres], axis=1),
-        )
-
 
 @dataclass(frozen=True, eq=False)
 class Widths:
@@ -92,7 +71,7 @@ class Widths:
         return cls(levels, sigma, np.log(odds / (1.0 + share)), np.log1p(1.0 / odds))
 
 
-def kernels_of(tables: Tables, notes: Notes, widths: Widths, weights: Matrix | None = None) -> Kernels:
+def kernels_of(tables: Tables, notes: Notes, widths: Widths, weights: Matrix) -> Kernels:
     """Return the kernels of some trials.
 
     Parameters
@@ -103,8 +82,8 @@ def kernels_of(tables: Tables, notes: Notes, widths: Widths, weights: Matrix | N
         The n trials.
     widths : Widths
         How wide the kernels are.
-    weights : float64 array, shape (n,), optional
-        How much they count; by default 1.
+    weights : float64 array, shape (n,)
+        How much they count.
     """
     s, out = len(tables.smooth), np.empty((len(notes), tables.features))
     lacking = None if notes.lacking is None else notes.lacking.take(tables.places, axis=1)
@@ -119,10 +98,7 @@ def kernels_of(tables: Tables, notes: Notes, widths: Widths, weights: Matrix | N
         codes += widths.miss
     if lacking is not None:
         np.copyto(out[:, :-1], 0.0, where=lacking.take(tables.column_of, axis=1))
-    if weights is None:
-        out[:, -1] = 0.0
-    else:
-        np.log(weights, out=out[:, -1])
+    np.log(weights, out=out[:, -1])
     return Kernels(out, lacking, notes.codes.take(tables.tabled, axis=1).T)
 
 

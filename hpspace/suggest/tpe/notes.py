@@ -1,7 +1,7 @@
 """What a trial contributes to the binned densities: where it is counted, and where its kernel stands.
 
-It follows from the trial alone and does not change. Called by `tally` for the trials that it counts, and by
-`settled` for the latest ones.
+It follows from the trial alone and does not change. Called by `tally` for the trials that it counts; of the latest ones
+`latest` notes the same.
 
 Axes: D columns in the order of `Layout`, S smooth columns, G tabled grids (see `tables`), n trials.
 """
@@ -85,12 +85,12 @@ def _codes(
         narrow = centres == tables.sizes.T
         if narrow.any():
             for i, place in np.argwhere(narrow).tolist():
-                centres[i, place] = _new_centre(tables, history, first + i, tables.rows[place]) - FIRST_VALUE
+                centres[i, place] = new_centre(tables, history, first + i, tables.rows[place]) - FIRST_VALUE
     codes[:, part] = centres + FIRST_VALUE
     return codes, half
 
 
-def _new_centre(tables: Tables, history: History, row: int, column: int) -> int:
+def new_centre(tables: Tables, history: History, row: int, column: int) -> int:
     """Return the centre at a value of a large grid that is in no table."""
     low, high = history.bins_of(np.array([row]))
     place = tables.layout.order[column]

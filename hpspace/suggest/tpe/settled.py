@@ -19,16 +19,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hpspace.history import History
-from hpspace.suggest.tpe.blocks import Block, Mixture, Stack
+from hpspace.suggest.tpe.blocks import MOST_LATEST, Block, Mixture, Stack
 from hpspace.suggest.tpe.grids import BINS, Level
 from hpspace.suggest.tpe.kernels import Kernels, Widths, kernels_of
+from hpspace.suggest.tpe.latest import Kernel, Latest
 from hpspace.suggest.tpe.notes import Notes
 from hpspace.suggest.tpe.tables import Codes, Matrix, Tables
 from hpspace.suggest.tpe.tally import Counts, Tally
-
-#: No more trials than this are not settled.
-MOST_LATEST = 32
 
 #: Weight of a failed trial's kernel; other bad trials weigh 1.
 FAILED_WEIGHT = 3.0
@@ -61,15 +58,15 @@ class Weighted:
         Those of trials that did not fail and, where some failed, those of the others.
     order : int array, shape (n,), or None
         The trials in this order; None if it is that in which they were given.
-    weights : float64 array, shape (n,), or None
-        How much they count; None if all count 1.
+    each : float64 array, shape (n,)
+        How much they count.
     total : float
         The weights' sum.
     """
 
     parts: list[Kernels]
     order: Codes | None
-    weights: NDArray[np.float64] | None
+    each: NDArray[np.float64]
     total: float
 
     @classmethod
@@ -77,16 +74,14 @@ class Weighted:
         cls,
         tables: Tables,
         notes: Notes,
-        weights: NDArray[np.float64] | None,
+        weights: NDArray[np.float64],
         failed: NDArray[np.bool_] | None,
         widths: Sequence[Widths],
     ) -> Weighted:
         """Return the kernels of trials (n,), given how many each stands for, which of them failed, and their widths."""
         if failed is None:
-            total = float(len(notes) if weights is None else weights.sum())
-            return cls([kernels_of(tables, notes, widths[0], weights)], None, weights, total)
+            return cls([kernels_of(tables, notes, widths[0], weights)], None, weights, float(weights.sum()))
         parts = [np.flatnonzero(~failed), np.flatnonzero(failed)]
-        weights = np.ones(len(notes)) if weights is None else weights
         weigh = [weights[parts[0]], FAILED_WEIGHT * weights[parts[1]]]
         kernels = [
             kernels_of(tables, notes.take(part), width, some)
@@ -104,7 +99,7 @@ class Settled:
     tally : Tally
         Codes, kernels and tables.
     without : int array
-        Rows of the trials that do not belong to the density.
+        Rows of the trials that do not belong to the density, settled or not.
     counted : Counts
         What the others add up to.
     rows : int array, shape (n,)
@@ -124,6 +119,8 @@ class Settled:
         Weight behind each marginal, the prior's included.
     spread : float64 array, shape (C,)
         As in `Parzen`.
+    latest : Latest
+        The trials that are not settled, as far as they were followed.
     widths : list of Widths
         How wide its kernels are: those of trials that did not fail and, if any failed, those of the others.
     """
@@ -156,20 +153,20 @@ class Settled:
         self.kernels = Weighted.of(tables, tally.notes.take(rows), weights, which, self.widths)
         self._cells = self._marginals()
         self._total = self.kernels.total + prior_weight
-        none = kernels_of(tables, tally.notes.take(rows[:0]), self.widths[0])
-        self._latest = self.n, none
+        self.latest = Latest(tables, self.widths, (1.0, FAILED_WEIGHT), self.n, without)
         self._made: tuple[list[Mixture | int], Stack] | None = None
 
-    def beside(self, *fronts: Mixture, lacks: bool = False) -> Stack:
-        """Return the stack of other mixtures and this one; the same object while they are the same.
+    def beside(self, fronts: Sequence[Mixture], latest: list[Kernel]) -> Stack:
+        """Return the stack of other mixtures and this one, with the kernels of the latest trials.
 
-        Kernels that lack parameters may join it if `lacks`.
+        It is the same object while the mixtures are the same.
         """
         # a grid may have new centres since, at which the latest kernels stand
-        key: list[Mixture | int] = [*fronts, *(grid.n for grid in self.tally.tables.growing)]
-        made = self._made
+        key: list[Mixture | int] = [*fronts, *[grid.n for grid in self.tally.tables.growing]]
+        made, lacks = self._made, self.latest.lacks
         if made is None or made[0] != key or (lacks and not made[1].lacks):
             made = self._made = key, Stack(self.tally.tables, [*fronts, self.mixture], lacks)
+        made[1].follow(latest)
         return made[1]
 
     @property
@@ -185,32 +182,6 @@ class Settled:
         """Return the kernels of a grid column."""
         tables, level = self.tally.tables, widths.levels[row]
         return tables.grids[row].level(float(tables.sigma(level)) if level else tables.min_bandwidth)
-
-    def latest(self, history: History, rows: Codes | slice, failed: NDArray[np.bool_] | None) -> Weighted:
-        """Return the kernels of trials that are not settled.
-
-        Parameters
-        ----------
-        history : History
-            The trials.
-        rows : int array, shape (k,), or slice
-            Which; a slice for all of them.
-        failed : bool array, shape (k,), or None
-            Which of them failed; None if none did.
-        """
-        tables = self.tally.tables
-        if failed is not None:
-            notes = Notes.of(tables, history, self.n, len(history))
-            chosen = notes if isinstance(rows, slice) else notes.take(rows - self.n)
-            return Weighted.of(tables, chosen, None, failed, self.widths)
-        n, kernels = self._latest
-        if n < len(history):
-            kernels = kernels.plus(
-                kernels_of(tables, Notes.of(tables, history, n, len(history)), self.widths[0])
-            )
-            self._latest = len(history), kernels
-        some = kernels if isinstance(rows, slice) else kernels.take(rows - self.n)
-        return Weighted([some], None, None, float(len(some)))
 
     # ---------------------------------------------------------------- marginals
 

@@ -92,7 +92,7 @@ class Tables:
         Which of them are smooth as well.
     edges : float64 array
         Where the tabled columns' stretches begin, but the first, see `_cut_grids`; column g is moved by
-        ``offsets[g, 0]``.
+        ``offsets[g, 0]``. `edges_list`: the same as a list, for single values.
     value_there, cell_there : int arrays
         The tabled value of each stretch, the number of values if it has none, and its cell.
     half_there : float64 array
@@ -199,6 +199,7 @@ class Tables:
         self.half_there = np.concatenate(halves) if edges else np.empty(0)
         # so many of them are not above a coordinate as stretches come before its own
         self.edges = np.concatenate(edges)[1:] if edges else np.empty(0)
+        self.edges_list: list[float] = self.edges.tolist()
         self.value_there = np.concatenate(values) if edges else np.empty(0, dtype=np.intp)
         self.cell_there = np.concatenate(cells) if edges else np.empty(0, dtype=np.intp)
         self.sizes = np.array([len(grid) for grid in self.grids.values()], dtype=np.intp)[:, None]

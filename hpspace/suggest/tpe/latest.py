@@ -1,0 +1,192 @@
+"""The latest trials of a history as kernels, which join those of the settled ones one by one.
+
+Between two proposals of a search one trial is new. numpy takes longer to begin than to compute what a single trial
+contributes, so here this is done number by number; the formulas are those of `kernels` and `notes`, for one trial.
+
+Used by `settled`, `background` and `blocks`. Axes: S smooth columns, G tabled grids, C choices with K codes in all (see
+`tables`).
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpspace.dists.special import LOG_SQRT_2PI
+from hpspace.history import History
+from hpspace.suggest.tpe.grids import ABSENT, FIRST_VALUE
+from hpspace.suggest.tpe.kernels import Widths
+from hpspace.suggest.tpe.notes import new_centre
+from hpspace.suggest.tpe.tables import Codes, Tables
+
+_SQRT_HALF = math.sqrt(0.5)
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """One kernel; see `kernels.Kernels`.
+
+    Parameters
+    ----------
+    coefficients : list of float
+        Of the features of `tables`, 0 where the trial lacks the parameter; the last is the weight's logarithm.
+    lacking : list of float, length S + G + C, or None
+        1 for each parameter that its trial lacks; None if it lacks none.
+    centres : list of int, length G
+        Where it stands on the tabled grids.
+    failed : bool
+        Whether its trial failed.
+    """
+
+    coefficients: list[float]
+    lacking: list[float] | None
+    centres: list[int]
+    failed: bool
+
+
+class Latest:
+    """The trials of a history from one on, but some, as kernels.
+
+    Parameters
+    ----------
+    tables : Tables
+        The space's tables.
+    widths : sequence of Widths
+        How wide kernels are: those of trials that did not fail and, if any failed, those of the others.
+    weights : sequence of float
+        The same for how much they count.
+    first : int
+        The first trial.
+    without : int array
+        Trials to leave out.
+
+    Attributes
+    ----------
+    rows : list of int
+        The trials that were followed.
+    kernels : list of Kernel
+        What they contribute.
+    total : float
+        The weights' sum.
+    lacks : bool
+        Whether any of them lacks a parameter.
+    """
+
+    def __init__(
+        self, tables: Tables, widths: Sequence[Widths], weights: Sequence[float], first: int, without: Codes
+    ) -> None:
+        self._writers = [_Writer(tables, some, weight) for some, weight in zip(widths, weights)]
+        self._weights = weights
+        self._next = first
+        self._without = frozenset(row for row in without.tolist() if row >= first)
+        self.rows: list[int] = []
+        self.kernels: list[Kernel] = []
+        self.total = 0.0
+        self.lacks = False
+
+    def follow(self, history: History, failed: NDArray[np.bool_] | None) -> None:
+        """Take in the trials that came, and those that failed since.
+
+        Parameters
+        ----------
+        history : History
+            All trials.
+        failed : bool array, shape (trials,), or None
+            Which of them failed; None if none did.
+        """
+        if failed is not None:
+            for i, (row, kernel) in enumerate(zip(self.rows, self.kernels)):
+                if kernel.failed != failed[row]:
+                    self.total -= self._weights[kernel.failed]
+                    self.kernels[i] = self._made(history, row, not kernel.failed)
+        for row in range(self._next, len(history)):
+            if row not in self._without:
+                self.kernels.append(self._made(history, row, failed is not None and bool(failed[row])))
+                self.rows.append(row)
+        self._next = len(history)
+
+    def _made(self, history: History, row: int, failed: bool) -> Kernel:
+        kernel = self._writers[failed].kernel(history, row, failed)
+        self.total += self._weights[failed]
+        self.lacks |= kernel.lacking is not None
+        return kernel
+
+
+class _Writer:
+    """Writes kernels of one kind: of trials that failed, or of others."""
+
+    def __init__(self, tables: Tables, widths: Widths, weight: float) -> None:
+        order = tables.layout.order
+        self._tables = tables
+        self._columns: list[int] = order[tables.places].tolist()
+        sigma = np.broadcast_to(widths.sigma, len(tables.smooth)).tolist()
+        self._smooth = list(zip(order[tables.smooth].tolist(), sigma))
+        self._grids = list(zip(order[tables.tabled].tolist(), tables.rows, tables.offsets[:, 0].tolist()))
+        # of a large grid, how the bandwidth of its smooth part depends on where the value is found
+        self._fine = {int(grid): place for place, grid in enumerate(tables.fine_ones, tables.layout.reals)}
+        self._choices = list(
+            zip(order[tables.layout.numeric :].tolist(), tables.first_option.tolist(), tables.n_options.tolist())
+        )
+        self._miss: list[float] = widths.miss.tolist()
+        self._hit: list[float] = (widths.miss + widths.gain).tolist()
+        self._log_weight = math.log(weight)
+
+    def kernel(self, history: History, row: int, failed: bool) -> Kernel:
+        """Return the kernel of a trial."""
+        x: list[float] = history.coords[row].tolist()
+        centres, halves = self._on_grids(history, row, x)
+        lacking = [0.0 if x[column] == x[column] else 1.0 for column in self._columns]
+        coefficients = [*self._normal(x, halves), *self._codes(x), self._log_weight]
+        return Kernel(coefficients, lacking if any(lacking) else None, centres, failed)
+
+    def _on_grids(self, history: History, row: int, x: list[float]) -> tuple[list[int], dict[int, float]]:
+        """Return the centres, and of some smooth columns the least bandwidth."""
+        tables = self._tables
+        centres: list[int] = []
+        halves: dict[int, float] = {}
+        for grid, (column, place, offset) in enumerate(self._grids):
+            if x[column] != x[column]:
+                centres.append(ABSENT)
+                continue
+            there = bisect_right(tables.edges_list, x[column] + offset)
+            value, size = int(tables.value_there[there]), len(tables.grids[place])
+            if grid in self._fine:
+                halves[self._fine[grid]] = float(tables.half_there[there])
+            centres.append(value + FIRST_VALUE if value < size else new_centre(tables, history, row, place))
+        return centres, halves
+
+    def _normal(self, x: list[float], halves: dict[int, float]) -> list[float]:
+        """Return the coefficients of x^2, of x and of 1 of the smooth columns, shape (3 S,)."""
+        squares, linear, ones = [], [], []
+        for i, (column, sigma) in enumerate(self._smooth):
+            mu = x[column]
+            if mu != mu:
+                squares.append(0.0)
+                linear.append(0.0)
+                ones.append(0.0)
+                continue
+            if i in halves:
+                sigma = max(sigma, halves[i])
+            steep = 1.0 / sigma
+            z = mu * steep
+            inside = 0.5 * (math.erf(_SQRT_HALF * (steep - z)) + math.erf(_SQRT_HALF * z))
+            squares.append(-0.5 * steep * steep)
+            linear.append(z * steep)
+            ones.append(-0.5 * z * z - math.log(sigma * inside) - LOG_SQRT_2PI)
+        return [*squares, *linear, *ones]
+
+    def _codes(self, x: list[float]) -> list[float]:
+        """Return the coefficients of the codes, shape (K,)."""
+        codes = self._miss.copy()
+        for column, first, options in self._choices:
+            code = x[column]
+            if code == code:
+                codes[first + int(code)] = self._hit[first + int(code)]
+            else:
+                codes[first : first + options] = [0.0] * options
+        return codes
