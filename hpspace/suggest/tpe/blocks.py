@@ -196,7 +196,7 @@ class Stack:
         self._coefficients[row, :features] = kernel.coefficients
         if kernel.lacking is not None:
             self._coefficients[row, -places:] = kernel.lacking
-        if kernel.centres:
+        if len(kernel.centres):
             block = len(self._mixture_of) - len(self.mixtures[-1].blocks) + kernel.failed
             self._centres[:, row] = kernel.centres
             self._centres[:, row] += self._before[block]

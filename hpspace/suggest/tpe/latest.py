@@ -1,7 +1,8 @@
 """The latest trials of a history as kernels, which join those of the settled ones one by one.
 
-Between two proposals of a search one trial is new. numpy takes longer to begin than to compute what a single trial
-contributes, so here this is done number by number; the formulas are those of `kernels` and `notes`, for one trial.
+Between two proposals of a search one trial is new. numpy takes longer to begin than to compute what a single trial of a
+few parameters contributes, so here this is done number by number; the formulas are those of `kernels` and `notes`, for
+one trial. In spaces of many parameters those are used themselves.
 
 Used by `settled`, `background` and `blocks`. Axes: S smooth columns, G tabled grids, C choices with K codes in all (see
 `tables`).
@@ -20,9 +21,12 @@ from numpy.typing import NDArray
 from hpspace.dists.special import LOG_SQRT_2PI
 from hpspace.history import History
 from hpspace.suggest.tpe.grids import ABSENT, FIRST_VALUE
-from hpspace.suggest.tpe.kernels import Widths
-from hpspace.suggest.tpe.notes import new_centre
-from hpspace.suggest.tpe.tables import Codes, Tables
+from hpspace.suggest.tpe.kernels import Widths, kernels_of
+from hpspace.suggest.tpe.notes import Notes, new_centre
+from hpspace.suggest.tpe.tables import Codes, Matrix, Tables
+
+#: Up to so many columns kernels are written number by number.
+FEW_COLUMNS = 32
 
 _SQRT_HALF = math.sqrt(0.5)
 
@@ -33,19 +37,19 @@ class Kernel:
 
     Parameters
     ----------
-    coefficients : list of float
+    coefficients : sequence of float, length `features`
         Of the features of `tables`, 0 where the trial lacks the parameter; the last is the weight's logarithm.
-    lacking : list of float, length S + G + C, or None
-        1 for each parameter that its trial lacks; None if it lacks none.
-    centres : list of int, length G
+    lacking : sequence of bool, length S + G + C, or None
+        Which parameters its trial lacks; None if it lacks none.
+    centres : sequence of int, length G
         Where it stands on the tabled grids.
     failed : bool
         Whether its trial failed.
     """
 
-    coefficients: list[float]
-    lacking: list[float] | None
-    centres: list[int]
+    coefficients: list[float] | Matrix
+    lacking: list[bool] | NDArray[np.bool_] | None
+    centres: list[int] | Codes
     failed: bool
 
 
@@ -80,7 +84,9 @@ class Latest:
     def __init__(
         self, tables: Tables, widths: Sequence[Widths], weights: Sequence[float], first: int, without: Codes
     ) -> None:
-        self._writers = [_Writer(tables, some, weight) for some, weight in zip(widths, weights)]
+        few = len(tables.layout.order) <= FEW_COLUMNS
+        writer = _Numbers if few else _Arrays
+        self._writers = [writer(tables, some, weight) for some, weight in zip(widths, weights)]
         self._weights = weights
         self._next = first
         self._without = frozenset(row for row in without.tolist() if row >= first)
@@ -117,8 +123,24 @@ class Latest:
         return kernel
 
 
-class _Writer:
-    """Writes kernels of one kind: of trials that failed, or of others."""
+class _Arrays:
+    """Makes kernels of one kind, of trials that failed or of others, as `kernels` does."""
+
+    def __init__(self, tables: Tables, widths: Widths, weight: float) -> None:
+        self._tables = tables
+        self._widths = widths
+        self._weight = np.array([weight])
+
+    def kernel(self, history: History, row: int, failed: bool) -> Kernel:
+        """Return the kernel of a trial."""
+        notes = Notes.of(self._tables, history, row, row + 1)
+        one = kernels_of(self._tables, notes, self._widths, self._weight)
+        lacking = None if one.lacking is None else one.lacking[0]
+        return Kernel(one.coefficients[0], lacking, one.centres[:, 0], failed)
+
+
+class _Numbers:
+    """The same number by number."""
 
     def __init__(self, tables: Tables, widths: Widths, weight: float) -> None:
         order = tables.layout.order
@@ -140,7 +162,7 @@ class _Writer:
         """Return the kernel of a trial."""
         x: list[float] = history.coords[row].tolist()
         centres, halves = self._on_grids(history, row, x)
-        lacking = [0.0 if x[column] == x[column] else 1.0 for column in self._columns]
+        lacking = [x[column] != x[column] for column in self._columns]
         coefficients = [*self._normal(x, halves), *self._codes(x), self._log_weight]
         return Kernel(coefficients, lacking if any(lacking) else None, centres, failed)
 
