@@ -22,9 +22,10 @@ from common import table, wants_quick
 from suggestion_time import SPACES, HyperoptStyle
 
 from hpspace.run import bridge
-from hpspace.suggest.tpe import algorithm, blocks, choose, evidence, settled
+from hpspace.suggest.tpe import algorithm, blocks, choose, evidence
 from hpspace.suggest.tpe.blocks import Stack
 from hpspace.suggest.tpe.candidates import Candidates
+from hpspace.suggest.tpe.latest import Latest
 from hpspace.suggest.tpe.sampler import Sampler
 from hpspace.suggest.tpe.sight import Sight
 from hpspace.suggest.tpe.tally import Tally
@@ -40,7 +41,7 @@ STAGES: dict[str, list[tuple[Any, str]]] = {
     "documents: look for changes, write the new one": [(bridge, "history_of"), (codec, "documents")],
     "split: which trials are good, and their weights": [(algorithm, "split")],
     "new trials: noted": [(Tally, "follow")],
-    "new trials: their kernels": [(settled, "kernels_of"), (Stack, "added")],
+    "new trials: their kernels": [(Latest, "follow"), (Stack, "follow")],
     "settled trials: what follows from them, from time to time": [(evidence, "Settled")],
     "good trials: their density, made when they change": [(evidence, "Good"), (evidence, "foreground")],
     "trend: the Gaussian process (up to 200 trials)": [(Trend, "of"), (Trend, "scores")],
