@@ -23,6 +23,7 @@ from numpy.random import Generator
 
 from hpspace.history import History
 from hpspace.run.domain import Domain
+from hpspace.run.seeds import generator_from
 from hpspace.run.stopping import is_count
 from hpspace.space.batch import Batch
 from hpspace.space.compile import compile_space
@@ -154,7 +155,7 @@ def propose(algorithm: Algorithm, n: int, domain: Any, trials: Any, seed: int) -
     plans = getattr(algorithm, "needs_fidelity", False)
     if space.fidelity is not None and not plans:
         history = whole(history, space.fidelity)
-    rng = np.random.default_rng(seed)
+    rng = generator_from(seed)
     revisit: bool | None = getattr(domain, "revisit", None)
     batch = _ask(algorithm, space, history, n, rng, allow_repeats=bool(revisit))
     if revisit is None and len(batch) < n:

@@ -8,7 +8,7 @@ call would have drawn; a stream would start again and repeat the first 50.
 Ids are opaque: an integer counts by its value, anything else by its type and repr, through BLAKE2, because
 Python's own ``hash`` of a string differs between processes.
 
-Called by `run.loop` and `run.minimize`; knows nothing of trials or spaces.
+Called by `run.loop`, `run.minimize` and `run.bridge`; knows nothing of trials or spaces.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ import os
 from typing import Any
 
 import numpy as np
-from numpy.random import Generator, RandomState, SeedSequence
+from numpy.random import PCG64, Generator, RandomState, SeedSequence
+from numpy.random.bit_generator import ISpawnableSeedSequence
+from numpy.typing import DTypeLike, NDArray
 
 #: Environment variable read when no seed is given: an integer, or empty for none.
 SEED_VARIABLE = "HYPEROPT_FMIN_SEED"
@@ -106,6 +108,48 @@ def seed_for(base: Base, tid: Any) -> int:
     """
     sequence = SeedSequence([*base, *_identity(tid)])
     return int(sequence.generate_state(1, np.uint64)[0] % SEED_LIMIT)
+
+
+def generator_from(seed: Any) -> Generator:
+    """Return the generator that an algorithm draws from when it is called with a seed.
+
+    Parameters
+    ----------
+    seed : int, numpy integer, or what `numpy.random.default_rng` takes
+        An integer must not be negative. A `Generator` is returned as it is.
+
+    Raises
+    ------
+    ValueError
+        For a negative integer.
+
+    Examples
+    --------
+    >>> bool(generator_from(3).random() == generator_from(np.int64(3)).random() != generator_from(4).random())
+    True
+    """
+    if isinstance(seed, (int, np.integer)) and seed >= 0:
+        # OPTIM: 5 instead of 16 us, a twentieth of a suggestion; `SeedSequence` makes an array of every word
+        return Generator(PCG64(_Digest(b"%d" % seed)))
+    return np.random.default_rng(seed)
+
+
+class _Digest(ISpawnableSeedSequence):
+    """A seed sequence that is a digest of bytes: as many bits as are wanted, by SHAKE-256."""
+
+    def __init__(self, entropy: bytes) -> None:
+        self._entropy = entropy
+        self._spawned = 0
+
+    def generate_state(self, n_words: int, dtype: DTypeLike = np.uint32) -> NDArray[Any]:
+        """Return as many words."""
+        word = np.dtype(dtype)
+        return np.frombuffer(hashlib.shake_256(self._entropy).digest(n_words * word.itemsize), word)
+
+    def spawn(self, n_children: int) -> list[_Digest]:
+        """Return sequences of their own, others with every call."""
+        first, self._spawned = self._spawned, self._spawned + n_children
+        return [_Digest(b"%b/%d" % (self._entropy, i)) for i in range(first, self._spawned)]
 
 
 def _words(sequence: SeedSequence) -> Base:

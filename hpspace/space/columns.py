@@ -196,13 +196,13 @@ class Columns:
 
         Returns
         -------
-        float64 array, shape (1, D)
+        float64 array, shape (D,)
             What `decode` gives, bit for bit; NaN where inactive.
         """
         if self._forms is None:
-            row = self.decode_in_place(np.array(coords, ndmin=2), active)
+            row = self.decode_in_place(np.array(coords, ndmin=2), active)[0]
             if active is not None:
-                row[:, ~active] = np.nan
+                row[~active] = np.nan
             return row
         # OPTIM: 12 to 3 us for a point of 5 parameters, by plain numbers instead of arrays of one
         present = None if active is None else active.tolist()
@@ -212,7 +212,7 @@ class Columns:
                 values[column] = form.at(values[column])
         if present is not None:
             values = [value if there else math.nan for value, there in zip(values, present)]
-        return np.array([values])
+        return np.array(values)
 
     def _decode_groups(self, values: Matrix, needed: NDArray[np.bool_] | None) -> None:
         """Replace the coordinates of columns that depend on no other; see `decode_in_place`."""

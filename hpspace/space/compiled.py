@@ -248,6 +248,10 @@ class CompiledSpace:
         np.copyto(rows, np.nan, where=np.isnan(rows))  # one bit pattern for every NaN
         return [row.tobytes() for row in rows]
 
+    def key(self, row: NDArray[np.float64]) -> bytes:
+        """Return the same for one row (D,) of which every NaN is numpy's own."""
+        return (row + 0.0).tobytes()
+
     # ---------------------------------------------------------------- rows and points
 
     def point(self, row: NDArray[np.float64]) -> dict[str, int | float]:

@@ -48,8 +48,8 @@ def test_values_of_one_of_some_and_of_all_candidates_agree(space):
     np.testing.assert_array_equal(Candidates(compiled, layout, x).rows(some), whole.values[some])
     np.testing.assert_array_equal(whole.rows(some), whole.values[some])
     for i in range(30):
-        np.testing.assert_array_equal(Candidates(compiled, layout, x).row(i), whole.values[i : i + 1])
-        np.testing.assert_array_equal(whole.row(i), whole.values[i : i + 1])
+        np.testing.assert_array_equal(Candidates(compiled, layout, x).row(i), whole.values[i])
+        np.testing.assert_array_equal(whole.row(i), whole.values[i])
 
 
 @pytest.mark.parametrize("space", [TREE, DEPENDENT], ids=["tree", "dependent"])

@@ -286,16 +286,15 @@ def evaluate(
     total : float
         Weight behind the joint density of the last mixture and the latest trials.
     """
-    count, step = x.shape[1], max(1, _CHUNK // len(stack.coefficients))
+    count, step, log_total = x.shape[1], max(1, _CHUNK // len(stack.coefficients)), math.log(total)
+    if count <= step:
+        return _evaluate(stack, x, active, points, others, log_total)
     pieces = []
     for i in range(0, count, step):
         near = slice(i, i + step)
-        sight = Sight(stack.tables, x[:, near], None if active is None else active[:, near], stack.width)
+        present = None if active is None else active[:, near]
         some = None if points is None else points.select(near)
-        pieces.append(_evaluate(stack, sight, some, others))
-        pieces[-1].log_joint[-1] -= math.log(total)
-    if len(pieces) == 1:
-        return pieces[0]
+        pieces.append(_evaluate(stack, x[:, near], present, some, others, log_total))
     return Evaluation(
         stack.tables,
         np.concatenate([piece.log_joint for piece in pieces], axis=1),
@@ -304,8 +303,16 @@ def evaluate(
     )
 
 
-def _evaluate(stack: Stack, sight: Sight, points: Points | None, others: Sequence[Others]) -> Evaluation:
-    """Evaluate mixtures at points that were looked at; the last one's joint density is not divided by its weight."""
+def _evaluate(
+    stack: Stack,
+    x: Matrix,
+    active: NDArray[np.bool_] | None,
+    points: Points | None,
+    others: Sequence[Others],
+    log_total: float,
+) -> Evaluation:
+    """Evaluate mixtures at points, all at once; `log_total` is the logarithm of `evaluate`'s `total`."""
+    sight = Sight(stack.tables, x, active, stack.width)
     tables, features = stack.tables, sight.features
     logs = sight.log_marginals(stack.cells.take(sight.cells, axis=1))
     if stack.lacks:  # the marginals stand in for what trials lack
@@ -319,6 +326,7 @@ def _evaluate(stack: Stack, sight: Sight, points: Points | None, others: Sequenc
         of_others = [_add_others(tables, other, points, terms[:, part]) for other, part in zip(others, parts)]
     joint = log_sums(terms, stack.starts, stack.moderate and not others)
     joint[:-1] -= stack.log_totals[:-1]
+    joint[-1] -= log_total
     if points is not None and tables.fine:
         _add_widths(sight, points, joint, logs)
     return Evaluation(tables, joint, logs, of_others)

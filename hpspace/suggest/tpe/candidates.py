@@ -41,6 +41,8 @@ class Candidates:
         self.layout = layout
         self.x = x
         self._values = values
+        self._active: NDArray[np.bool_] | None = None
+        self._sees_active = False
 
     @classmethod
     def at(cls, space: CompiledSpace, layout: Layout, values: Matrix) -> Candidates:
@@ -67,16 +69,24 @@ class Candidates:
         """Whether `values` are given, or made for all points already."""
         return self._values is not None or "values" in self.__dict__
 
-    @cached_property
+    @property
     def active(self) -> NDArray[np.bool_] | None:
         """Which parameters each point has, in the layout's order, shape (D, c); None if each has all."""
-        if self.space.unconditional and self._values is None:
-            return None
-        deciding, paths = self.layout.deciding, self.space.paths
-        if self._values is None and self.layout.combinations is not None:
-            return self.layout.combinations.at(self.x)
-        if self._values is None and deciding is not None and paths is not None:
-            return paths.active(self.x.take(deciding, axis=0)).take(self.layout.order, axis=0)
+        # OPTIM: not a cached_property, which takes a lock before Python 3.12
+        if not self._sees_active:
+            self._active, self._sees_active = self._find_active(), True
+        return self._active
+
+    def _find_active(self) -> NDArray[np.bool_] | None:
+        if self._values is None:
+            if self.space.unconditional:
+                return None
+            layout = self.layout
+            if layout.combinations is not None:
+                return layout.combinations.at(self.x)
+            if layout.deciding is not None and self.space.paths is not None:
+                active = self.space.paths.active(self.x.take(layout.deciding, axis=0))
+                return active.take(layout.order, axis=0)
         values = self.values.T[self.layout.order]
         return np.asarray(values == values)
 
@@ -103,9 +113,9 @@ class Candidates:
         return np.asarray(np.logical_and.reduce(same, axis=0))
 
     def row(self, chosen: int) -> Matrix:
-        """Return the raw values of one point, shape (1, D); NaN where inactive."""
+        """Return the raw values of one point, shape (D,); NaN where inactive."""
         if self._has_values:
-            return self.values[chosen : chosen + 1]
+            return self.values[chosen]
         places, active = self.layout.places, self.active
         return self.space.columns.decode_point(
             self.x[:, chosen].take(places), None if active is None else active[:, chosen].take(places)

@@ -170,7 +170,8 @@ class Chooser:
         candidates, scores = ranking.candidates, self._scores(ranking, part)
         for _ in range(_TRIED):
             best: int = part.start + int(scores.argmax())
-            if self._first_new(candidates.row(best)) is not None:
+            row = candidates.row(best)
+            if self._is_new(row, self.space.key(row)):
                 return best
             scores = np.where(candidates.equal_to(best)[part], -np.inf, scores)  # those are as old
         order = self._ordered(ranking, part)
@@ -180,15 +181,21 @@ class Chooser:
     def _first_new(self, rows: NDArray[np.float64]) -> int | None:
         """Return the position of the first row that is neither old nor taken, and note that it is taken."""
         for i, key in enumerate(self.space.keys(rows)):
-            if key not in self.old and key not in self.taken:
-                self.taken.add(key)
-                self._row = rows[i]
+            if self._is_new(rows[i], key):
                 return i
         return None
 
+    def _is_new(self, row: NDArray[np.float64], key: bytes) -> bool:
+        """Return whether a point is neither old nor taken; if so note that it is taken."""
+        if key in self.old or key in self.taken:
+            return False
+        self.taken.add(key)
+        self._row = row
+        return True
+
     def _moved(self, candidates: Candidates, chosen: int, rng: Generator) -> NDArray[np.float64]:
         """Return a new point near a candidate, as raw values (D,); itself if none is found."""
-        row: NDArray[np.float64] = candidates.row(chosen)[0]
+        row = candidates.row(chosen)
         near = _perturbed(candidates.coords[chosen], row == row, self.good.layout, rng)
         rows: NDArray[np.float64] = self.space.mask(self.space.decode(near))
         new = self._first_new(rows)
