@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpspace.suggest.linalg import product
-from hpspace.suggest.tpe.grids import ABSENT
+from hpspace.suggest.tpe.grids import ABSENT, BINS
 from hpspace.suggest.tpe.kernels import Kernels
 from hpspace.suggest.tpe.latest import Kernel
 from hpspace.suggest.tpe.layout import Points
@@ -116,8 +116,8 @@ class Stack:
         the log marginals that stand in for what its trials lack, if any trial lacks anything.
     centres : int array, shape (G, N)
         Where the kernels stand on the tabled grids: columns of `grids`, of all blocks one after the other.
-    cells : float64 array, shape (mixtures, cells)
-        Marginal densities.
+    cells, slopes : float64 arrays, shape (mixtures, cells)
+        Marginal densities, and how much larger they are in the next cell of a smooth column.
     log_totals : float64 array, shape (mixtures, 1)
         Logs of the weights behind the joint densities.
     moderate : bool
@@ -136,6 +136,9 @@ class Stack:
         self.grids = [np.concatenate(same, axis=1) for same in zip(*(block.grids for block in blocks))]
         self._stack_kernels()
         self.cells: Matrix = np.array([mixture.cells for mixture in mixtures])
+        smooth = BINS * len(tables.smooth)
+        self.slopes: Matrix = np.zeros(self.cells.shape)
+        np.subtract(self.cells[:, 1 : smooth + 1], self.cells[:, :smooth], out=self.slopes[:, :smooth])
         self.log_totals: Matrix = np.log([[mixture.total] for mixture in mixtures])
         lowest, highest = tables.log_range
         weights = [mixture.prior_weight for mixture in mixtures]
@@ -314,7 +317,7 @@ def _evaluate(
     """Evaluate mixtures at points, all at once; `log_total` is the logarithm of `evaluate`'s `total`."""
     sight = Sight(stack.tables, x, active, stack.width)
     tables, features = stack.tables, sight.features
-    logs = sight.log_marginals(stack.cells.take(sight.cells, axis=1))
+    logs = sight.log_marginals(stack.cells, stack.slopes)
     if stack.lacks:  # the marginals stand in for what trials lack
         features[tables.features + 1 :] = logs.reshape(-1, sight.n)
     terms = product(features.T, stack.coefficients.T)

@@ -31,56 +31,51 @@ class Sight:
     Attributes
     ----------
     features : float64 array, shape (width, c)
-        What log kernels are linear in. In the log declared density a narrow value's density stands for its mass.
+        What log kernels are linear in; not set beyond the log declared density. In that a narrow value's density stands
+        for its mass.
     values : int array, shape (G, c)
         Tabled value of each tabled column; the number of values where a point has none of them.
-    cells : int array, shape (S + G + C + S, c)
-        Cells of the smooth columns, the tabled ones and the choices; and the smooth columns' next cells.
+    cells : int array, shape (S + G + C, c)
+        Cells of the smooth columns, the tabled ones and the choices.
     """
 
     def __init__(self, tables: Tables, x: Matrix, active: NDArray[np.bool_] | None, width: int) -> None:
         layout, s, g = tables.layout, len(tables.smooth), len(tables.tabled)
         self.tables = tables
         self.n = x.shape[1]
-        self.features: Matrix = np.zeros((width, self.n))
+        self.features: Matrix = np.empty((width, self.n))
         self.features[tables.features - 1] = 1.0
-        self.cells: Codes = np.empty((len(tables.places) + s, self.n), dtype=np.intp)
-        self._first: Codes = self.cells[: len(tables.places)]  # without the next ones
-        absent = None if active is None else ~active.take(tables.places, axis=0)
-        self.values: Codes = self._see_grids(x, absent) if g else np.empty((0, self.n), dtype=np.intp)
+        self.cells: Codes = np.empty((len(tables.places), self.n), dtype=np.intp)
+        self.values: Codes = self._see_grids(x) if g else np.empty((0, self.n), dtype=np.intp)
+        there = None if active is None else active.take(tables.places, axis=0)
+        if tables.fine:  # of a large grid only the values that are not tabled are smooth
+            there = np.ones(self.cells.shape, dtype=bool) if there is None else there
+            there[layout.reals : s] &= self.values.take(tables.fine_ones, axis=0) == tables.fine_sizes
+        absent = None if there is None else ~there
         if s:
-            self._see_smooth(x, absent)
+            self._see_smooth(x, None if there is None else there[:s])
         if layout.numeric < len(x):
             self._see_choices(x[layout.numeric :], None if absent is None else absent[s + g :])
         if absent is not None:
-            np.copyto(self._first, tables.nothing, where=absent)
-        np.add(self.cells[:s], 1, out=self.cells[len(self._first) :])
-        np.add.reduce(tables.log_prior.take(self._first), axis=0, out=self.features[tables.features])
+            np.copyto(self.values, tables.sizes, where=absent[s : s + g])
+            np.copyto(self.cells, tables.nothing, where=absent)
+        np.add.reduce(tables.log_prior.take(self.cells), axis=0, out=self.features[tables.features])
 
     # ---------------------------------------------------------------- finding cells and features
 
-    def _see_grids(self, x: Matrix, absent: NDArray[np.bool_] | None) -> Codes:
+    def _see_grids(self, x: Matrix) -> Codes:
         tables, s, g = self.tables, len(self.tables.smooth), len(self.tables.tabled)
         there = tables.edges.searchsorted(x[tables.tabled_part] + tables.offsets, side="right")
         tables.cell_there.take(there, out=self.cells[s : s + g], mode="clip")
-        values = tables.value_there.take(there)
-        if absent is not None:
-            np.copyto(values, tables.sizes, where=absent[s : s + g])
-        return values
+        return tables.value_there.take(there)
 
-    def _see_smooth(self, x: Matrix, absent: NDArray[np.bool_] | None) -> None:
+    def _see_smooth(self, x: Matrix, there: NDArray[np.bool_] | None) -> None:
         tables, reals, s = self.tables, self.tables.layout.reals, len(self.tables.smooth)
         smooth = x[:reals] if s == reals else x.take(tables.smooth, axis=0)
         left, self._share = nearest_bins(smooth)
-        cells = np.add(left, tables.first_bins, out=self.cells[:s])
+        np.add(left, tables.first_bins, out=self.cells[:s])
         squares, linear, on = self.features[: 3 * s].reshape(3, s, self.n)
-        if absent is None:
-            on[:] = 1.0
-        else:
-            np.logical_not(absent[:s], out=on)
-        if s > reals:  # of a large grid only the values that are not tabled
-            on[reals:] *= self.values.take(tables.fine_ones, axis=0) == tables.fine_sizes
-            np.copyto(cells[reals:], tables.nothing, where=on[reals:] == 0.0)
+        on[:] = 1.0 if there is None else there
         np.multiply(smooth, on, out=linear)
         np.multiply(linear, smooth, out=squares)
 
@@ -88,21 +83,27 @@ class Sight:
         tables, features = self.tables, self.features[3 * len(self.tables.smooth) : self.tables.features - 1]
         if absent is not None:
             codes = np.where(absent, -1.0, codes)
-        np.add(codes, tables.code_cells, out=self._first[-len(codes) :], casting="unsafe")
+        np.add(codes, tables.code_cells, out=self.cells[-len(codes) :], casting="unsafe")
         np.equal(codes.take(tables.choice, axis=0), tables.option, out=features)
 
     # ---------------------------------------------------------------- looking up
 
-    def log_marginals(self, densities: Matrix) -> Matrix:
-        """Return log marginal densities, given those in `cells` (b, S + G + C + S, c); shape (b, S + G + C, c).
+    def log_marginals(self, cells: Matrix, slopes: Matrix) -> Matrix:
+        """Return log marginal densities, shape (b, S + G + C, c).
 
-        A column that is both smooth and tabled has two rows, of which one is 0. The densities are destroyed.
+        A column that is both smooth and tabled has two rows, of which one is 0.
+
+        Parameters
+        ----------
+        cells : float64 array, shape (b, cells)
+            Densities in all cells.
+        slopes : float64 array, shape (b, cells)
+            How much larger the density in the next cell of a smooth column is; 0 for other columns.
         """
-        s, p = len(self.tables.smooth), len(self._first)
-        found = densities[:, :p]
+        found: Matrix = cells.take(self.cells, axis=1)
+        s = len(self.tables.smooth)
         if s:
-            left, above = found[:, :s], densities[:, p:]
-            above -= left
-            above *= self._share
-            left += above
+            more = slopes.take(self.cells[:s], axis=1)
+            more *= self._share
+            found[:, :s] += more
         return np.log(found, out=found)

@@ -75,9 +75,9 @@ class Tables:
     first_code : int
         First cell of the choices. `code_cells`: first cell of each choice, shape (C, 1).
     nothing : int
-        The first of the last two cells, which are 1.
+        The last cell, which is 1.
     column : int array, shape (cells,)
-        Place of each cell's column; D for the last two.
+        Place of each cell's column; D for the last one.
     prior, log_prior : float64 arrays, shape (cells,)
         Declared density in each cell, and its logarithm.
     log_range : pair of float
@@ -148,7 +148,7 @@ class Tables:
         self.first_code = cell
         self.code_cells: Codes = (cell + self.first_option)[:, None]
         self.nothing = cell + len(self.p)
-        self.cells = self.nothing + 2
+        self.cells = self.nothing + 1
         self.places = np.array(
             [*self.smooth, *self.grids, *range(layout.numeric, len(layout.order))], dtype=np.intp
         )
@@ -172,7 +172,7 @@ class Tables:
         """Note the column and the declared density of each cell."""
         columns = len(self.layout.order)
         sizes = [BINS] * len(self.smooth) + [len(grid) for grid in self.grids.values()]
-        sizes += [*self.n_options, 2]
+        sizes += [*self.n_options, 1]
         self.column = np.repeat([*self.places, columns], sizes)
         self.prior = np.ones(self.cells)
         for row, first in self.first_value.items():

@@ -198,7 +198,7 @@ def nearest_bins(x: Matrix) -> tuple[Codes, Matrix]:
     """
     place = x * BINS
     place -= 0.5
-    left = np.minimum(np.maximum(place, 0.0), BINS - 2.0).astype(np.intp)
+    left = np.minimum(place, BINS - 2.0).astype(np.intp)  # which cuts off: the lowest is 0
     place -= left
     return left, place
 
