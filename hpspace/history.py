@@ -194,9 +194,10 @@ class History:
 
     def count(self, kind: int) -> int:
         """Return the number of rows of a kind."""
-        if self._counts is None:
-            self._counts = np.bincount(self._kind[: self._n], minlength=4).tolist()
-        return self._counts[kind]
+        counts = self._counts
+        if counts is None:
+            counts = self._counts = np.bincount(self._kind[: self._n], minlength=4).tolist()
+        return counts[kind]
 
     @property
     def finished(self) -> int:

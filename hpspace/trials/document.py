@@ -134,7 +134,8 @@ def new_misc(
     idxs: dict[Any, list[Any]] = {label: [] for label in labels or ()}
     vals: dict[Any, list[Any]] = {label: [] for label in idxs}
     for label, value in point.items():
-        idxs[label], vals[label] = [tid], [value]
+        idxs[label] = [tid]
+        vals[label] = [value]
     return {"tid": tid, "cmd": cmd, "workdir": workdir, "idxs": idxs, "vals": vals}
 
 

@@ -207,7 +207,7 @@ class TPE:
         """
         layout = layout_of(space)
         parts = split(history, self._how_many(), self.good_weights == "improvement", among)
-        if self.verbose:
+        if self.verbose and logger.isEnabledFor(logging.DEBUG):
             logger.debug("tpe: %d good and %d bad trials", len(parts.good), parts.n_bad)
         return densities(space, layout, history, parts, self.prior_weight, self.min_bandwidth)
 
@@ -301,7 +301,7 @@ class TPE:
         nested = len(layout.selectors) > 0
         choices = layout.selectors if nested else layout.order[layout.numeric :]
         share = share_of_focused(self.explore_options, history.finished, 1 if nested else len(choices))
-        focused = sum(u < share for u in rng.random(n).tolist()) if len(choices) else 0
+        focused = int(np.count_nonzero(rng.random(n) < share)) if len(choices) else 0
         if not focused:
             return {None: n} if n else {}
         plan = draw_focuses(space.mask(space.decode(good.sample(rng, focused))), choices, rng)

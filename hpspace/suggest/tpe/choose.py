@@ -173,7 +173,8 @@ class Chooser:
             row = candidates.row(best)
             if self._is_new(row, self.space.key(row)):
                 return best
-            scores = np.where(candidates.equal_to(best)[part], -np.inf, scores)  # those are as old
+            # equal points have equal scores (but for rounding, which costs another turn)
+            scores = np.where(scores == scores.max(), -np.inf, scores)
         order = self._ordered(ranking, part)
         found = self._first_new(candidates.rows(order))
         return None if found is None else int(order[found])

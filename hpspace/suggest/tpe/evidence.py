@@ -137,7 +137,7 @@ def densities(
     if not isinstance(parts.others, int):
         good = Good(space, layout, history, parts, prior_weight, min_bandwidth)
         return good.density, _bad_density(layout, history, parts, prior_weight, min_bandwidth)
-    kept = _GOOD.setdefault(history, {})
+    kept = _GOOD.get(history) or _GOOD.setdefault(history, {})
     known = kept.get((prior_weight, min_bandwidth))
     if known is None or known.key != parts.key:
         known = Good(space, layout, history, parts, prior_weight, min_bandwidth)

@@ -148,9 +148,12 @@ class _Numbers:
         self._columns: list[int] = order[tables.places].tolist()
         sigma = np.broadcast_to(widths.sigma, len(tables.smooth)).tolist()
         self._smooth = list(zip(order[tables.smooth].tolist(), sigma))
-        self._grids = list(zip(order[tables.tabled].tolist(), tables.rows, tables.offsets[:, 0].tolist()))
-        # of a large grid, how the bandwidth of its smooth part depends on where the value is found
-        self._fine = {int(grid): place for place, grid in enumerate(tables.fine_ones, tables.layout.reals)}
+        # of a large grid, which smooth column it is too
+        smooth = {int(grid): i for i, grid in enumerate(tables.fine_ones, tables.layout.reals)}
+        self._grids = [
+            (int(order[row]), row, float(offset), len(tables.grids[row]), smooth.get(grid))
+            for grid, (row, offset) in enumerate(zip(tables.rows, tables.offsets[:, 0]))
+        ]
         self._choices = list(
             zip(order[tables.layout.numeric :].tolist(), tables.first_option.tolist(), tables.n_options.tolist())
         )
@@ -169,38 +172,34 @@ class _Numbers:
     def _on_grids(self, history: History, row: int, x: list[float]) -> tuple[list[int], dict[int, float]]:
         """Return the centres, and of some smooth columns the least bandwidth."""
         tables = self._tables
-        centres: list[int] = []
+        centres = [ABSENT] * len(self._grids)
         halves: dict[int, float] = {}
-        for grid, (column, place, offset) in enumerate(self._grids):
-            if x[column] != x[column]:
-                centres.append(ABSENT)
-                continue
-            there = bisect_right(tables.edges_list, x[column] + offset)
-            value, size = int(tables.value_there[there]), len(tables.grids[place])
-            if grid in self._fine:
-                halves[self._fine[grid]] = float(tables.half_there[there])
-            centres.append(value + FIRST_VALUE if value < size else new_centre(tables, history, row, place))
+        for grid, (column, place, offset, size, smooth) in enumerate(self._grids):
+            at = x[column]
+            if at == at:
+                there = bisect_right(tables.edges_list, at + offset)
+                value = int(tables.value_there[there])
+                if smooth is not None:
+                    halves[smooth] = float(tables.half_there[there])
+                found = value < size
+                centres[grid] = value + FIRST_VALUE if found else new_centre(tables, history, row, place)
         return centres, halves
 
     def _normal(self, x: list[float], halves: dict[int, float]) -> list[float]:
         """Return the coefficients of x^2, of x and of 1 of the smooth columns, shape (3 S,)."""
-        squares, linear, ones = [], [], []
+        s = len(self._smooth)
+        out = [0.0] * (3 * s)
         for i, (column, sigma) in enumerate(self._smooth):
             mu = x[column]
-            if mu != mu:
-                squares.append(0.0)
-                linear.append(0.0)
-                ones.append(0.0)
-                continue
-            if i in halves:
-                sigma = max(sigma, halves[i])
-            steep = 1.0 / sigma
-            z = mu * steep
-            inside = 0.5 * (math.erf(_SQRT_HALF * (steep - z)) + math.erf(_SQRT_HALF * z))
-            squares.append(-0.5 * steep * steep)
-            linear.append(z * steep)
-            ones.append(-0.5 * z * z - math.log(sigma * inside) - LOG_SQRT_2PI)
-        return [*squares, *linear, *ones]
+            if mu == mu:
+                sigma = max(sigma, halves.get(i, 0.0))
+                steep = 1.0 / sigma
+                z = mu * steep
+                inside = 0.5 * (math.erf(_SQRT_HALF * (steep - z)) + math.erf(_SQRT_HALF * z))
+                out[i] = -0.5 * steep * steep
+                out[s + i] = z * steep
+                out[2 * s + i] = -0.5 * z * z - math.log(sigma * inside) - LOG_SQRT_2PI
+        return out
 
     def _codes(self, x: list[float]) -> list[float]:
         """Return the coefficients of the codes, shape (K,)."""
