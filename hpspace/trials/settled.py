@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from typing import Any
 
 from hpspace.trials.changes import FINAL
 from hpspace.trials.document import JOB_VALID_STATES
+
+_VALID = frozenset(JOB_VALID_STATES)
 
 
 class Settled:
@@ -33,8 +34,12 @@ class Settled:
     def follow(self, docs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Reach up to the first unfinished one of all documents; return those from there on."""
         rest = docs[self.n :]
-        finished = list(itertools.takewhile(lambda doc: doc["state"] in FINAL, rest))
-        self.visible.extend(doc for doc in finished if doc["state"] in JOB_VALID_STATES)
-        self.states.update(doc["state"] for doc in finished)
-        self.n += len(finished)
-        return rest[len(finished) :]
+        states = [doc["state"] for doc in rest]
+        if not FINAL.issuperset(states):
+            del states[next(i for i, state in enumerate(states) if state not in FINAL) :]
+        finished = rest[: len(states)]
+        hidden = not _VALID.issuperset(states)
+        self.visible += [doc for doc in finished if doc["state"] in _VALID] if hidden else finished
+        self.states.update(states)
+        self.n += len(states)
+        return rest[len(states) :]

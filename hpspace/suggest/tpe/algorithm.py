@@ -301,7 +301,7 @@ class TPE:
         nested = len(layout.selectors) > 0
         choices = layout.selectors if nested else layout.order[layout.numeric :]
         share = share_of_focused(self.explore_options, history.finished, 1 if nested else len(choices))
-        focused = int(np.count_nonzero(rng.random(n) < share)) if len(choices) else 0
+        focused = sum(rng.random() < share for _ in range(n)) if len(choices) else 0
         if not focused:
             return {None: n} if n else {}
         plan = draw_focuses(space.mask(space.decode(good.sample(rng, focused))), choices, rng)

@@ -97,8 +97,8 @@ class Background:
         """Return the densities of other mixtures and this one, see `blocks.evaluate`."""
         if self.tables.others and points is not None:
             others = [*others, self._others()]
-        stack = self.settled.beside(fronts, self.latest)
-        return evaluate(stack, x, active, points, others, self.total)
+        stack = self.settled.beside(fronts, self.latest, self.total)
+        return evaluate(stack, x, active, points, others)
 
     def _others(self) -> Others:
         """Return the grids without tables, alone; their kernels stand for all trials."""

@@ -119,7 +119,7 @@ class Stack:
     cells, slopes : float64 arrays, shape (mixtures, cells)
         Marginal densities, and how much larger they are in the next cell of a smooth column.
     log_totals : float64 array, shape (mixtures, 1)
-        Logs of the weights behind the joint densities.
+        Logs of the weights behind the joint densities, the latest kernels' included.
     moderate : bool
         As for `log_sums`.
     """
@@ -175,34 +175,35 @@ class Stack:
         self.coefficients: Matrix = self._coefficients[:n]
         self.centres: Codes = self._centres[:, :n]
 
-    def follow(self, latest: list[Kernel]) -> None:
+    def follow(self, latest: list[Kernel], total: float) -> None:
         """Let kernels of single trials join the last mixture, of which its marginals do not know.
 
         Parameters
         ----------
         latest : list of Kernel
             All of them, at most `MOST_LATEST`; those that are here already are not written again.
+        total : float
+            The weight behind that mixture's joint density, theirs included.
         """
-        before = self._latest
-        if before == latest:
-            return
-        for i, kernel in enumerate(latest):
-            if i >= len(before) or before[i] is not kernel:
-                self._write(self._own + i, kernel)
+        known = len(self._latest)
+        if self._latest != latest[:known]:  # one of them failed since, or this is an earlier look
+            known = 0
+        for i in range(known, len(latest)):
+            self._write(self._own + i, latest[i])
         self._latest = latest
+        self.log_totals[-1] = math.log(total)
         self._cut()
 
     def _write(self, row: int, kernel: Kernel) -> None:
         """Write one kernel of the last mixture, whose last block has the failed trials, if any did."""
-        features, places = self.tables.features, len(self.tables.places)
-        self._coefficients[row] = 0.0
-        self._coefficients[row, :features] = kernel.coefficients
+        coefficients, features = self._coefficients[row], self.tables.features
+        coefficients[:features] = kernel.coefficients
+        coefficients[features:] = 0.0
         if kernel.lacking is not None:
-            self._coefficients[row, -places:] = kernel.lacking
+            coefficients[-len(kernel.lacking) :] = kernel.lacking
         if len(kernel.centres):
             block = len(self._mixture_of) - len(self.mixtures[-1].blocks) + kernel.failed
-            self._centres[:, row] = kernel.centres
-            self._centres[:, row] += self._before[block]
+            np.add(kernel.centres, self._before[block], out=self._centres[:, row])
 
     def placed(self, kernels: Kernels, block: int) -> tuple[Matrix, Codes]:
         """Return coefficients and centres of kernels as a block's rows of the whole; the last block is -1."""
@@ -271,7 +272,6 @@ def evaluate(
     active: NDArray[np.bool_] | None,
     points: Points | None,
     others: Sequence[Others],
-    total: float,
 ) -> Evaluation:
     """Evaluate several mixtures at points.
 
@@ -286,18 +286,16 @@ def evaluate(
         the width of its bin, by which they differ, is the same for all mixtures.
     others : sequence of Others
         For each mixture, in the same case, the grids that are in no table.
-    total : float
-        Weight behind the joint density of the last mixture and the latest trials.
     """
-    count, step, log_total = x.shape[1], max(1, _CHUNK // len(stack.coefficients)), math.log(total)
+    count, step = x.shape[1], max(1, _CHUNK // len(stack.coefficients))
     if count <= step:
-        return _evaluate(stack, x, active, points, others, log_total)
+        return _evaluate(stack, x, active, points, others)
     pieces = []
     for i in range(0, count, step):
         near = slice(i, i + step)
         present = None if active is None else active[:, near]
         some = None if points is None else points.select(near)
-        pieces.append(_evaluate(stack, x[:, near], present, some, others, log_total))
+        pieces.append(_evaluate(stack, x[:, near], present, some, others))
     return Evaluation(
         stack.tables,
         np.concatenate([piece.log_joint for piece in pieces], axis=1),
@@ -312,9 +310,8 @@ def _evaluate(
     active: NDArray[np.bool_] | None,
     points: Points | None,
     others: Sequence[Others],
-    log_total: float,
 ) -> Evaluation:
-    """Evaluate mixtures at points, all at once; `log_total` is the logarithm of `evaluate`'s `total`."""
+    """Evaluate mixtures at points, all at once."""
     sight = Sight(stack.tables, x, active, stack.width)
     tables, features = stack.tables, sight.features
     logs = sight.log_marginals(stack.cells, stack.slopes)
@@ -328,8 +325,7 @@ def _evaluate(
         parts = [slice(*ends) for ends in zip(stack.starts, [*stack.starts[1:], terms.shape[1]])]
         of_others = [_add_others(tables, other, points, terms[:, part]) for other, part in zip(others, parts)]
     joint = log_sums(terms, stack.starts, stack.moderate and not others)
-    joint[:-1] -= stack.log_totals[:-1]
-    joint[-1] -= log_total
+    joint -= stack.log_totals
     if points is not None and tables.fine:
         _add_widths(sight, points, joint, logs)
     return Evaluation(tables, joint, logs, of_others)

@@ -156,8 +156,8 @@ class Settled:
         self.latest = Latest(tables, self.widths, (1.0, FAILED_WEIGHT), self.n, without)
         self._made: tuple[list[Mixture | int], Stack] | None = None
 
-    def beside(self, fronts: Sequence[Mixture], latest: list[Kernel]) -> Stack:
-        """Return the stack of other mixtures and this one, with the kernels of the latest trials.
+    def beside(self, fronts: Sequence[Mixture], latest: list[Kernel], total: float) -> Stack:
+        """Return the stack of other mixtures and this one, with the kernels of the latest trials; see `Stack.follow`.
 
         It is the same object while the mixtures are the same.
         """
@@ -166,7 +166,7 @@ class Settled:
         made, lacks = self._made, self.latest.lacks
         if made is None or made[0] != key or (lacks and not made[1].lacks):
             made = self._made = key, Stack(self.tally.tables, [*fronts, self.mixture], lacks)
-        made[1].follow(latest)
+        made[1].follow(latest, total)
         return made[1]
 
     @property

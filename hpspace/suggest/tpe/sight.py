@@ -50,7 +50,8 @@ class Sight:
         there = None if active is None else active.take(tables.places, axis=0)
         if tables.fine:  # of a large grid only the values that are not tabled are smooth
             there = np.ones(self.cells.shape, dtype=bool) if there is None else there
-            there[layout.reals : s] &= self.values.take(tables.fine_ones, axis=0) == tables.fine_sizes
+            fine = self.values if len(tables.fine) == g else self.values.take(tables.fine_ones, axis=0)
+            there[layout.reals : s] &= fine == tables.fine_sizes
         absent = None if there is None else ~there
         if s:
             self._see_smooth(x, None if there is None else there[:s])
@@ -70,8 +71,8 @@ class Sight:
         return tables.value_there.take(there)
 
     def _see_smooth(self, x: Matrix, there: NDArray[np.bool_] | None) -> None:
-        tables, reals, s = self.tables, self.tables.layout.reals, len(self.tables.smooth)
-        smooth = x[:reals] if s == reals else x.take(tables.smooth, axis=0)
+        tables, s = self.tables, len(self.tables.smooth)
+        smooth = x[tables.smooth_part]
         left, self._share = nearest_bins(smooth)
         np.add(left, tables.first_bins, out=self.cells[:s])
         squares, linear, on = self.features[: 3 * s].reshape(3, s, self.n)

@@ -120,6 +120,10 @@ class Tables:
         self.growing = [grid for grid in alike.values() if not grid.complete]
         self.fine = [row for row, grid in self.grids.items() if not grid.complete]
         self.smooth = np.array([*range(layout.reals), *self.fine], dtype=np.intp)
+        #: The same as a slice where they stand beside each other, for it makes views instead of copies.
+        self.smooth_part: slice | Codes = self.smooth
+        if self.smooth.tolist() == list(range(len(self.smooth))):
+            self.smooth_part = slice(0, len(self.smooth))
         self._number_codes()
         self.first_bins: Codes = BINS * np.arange(len(self.smooth), dtype=np.intp)[:, None]
         self._number_cells()
