@@ -41,7 +41,7 @@ def test_values_of_one_of_some_and_of_all_candidates_agree(space):
     compiled = compile_space(space)
     layout = layout_of(compiled)
     good, _ = TPE().densities(compiled, searched(compiled, 60))
-    x = good.sampler.draw(np.random.default_rng(2), 30)
+    x = good.sampler.draw(np.random.default_rng(2), 30)[0]
     whole = Candidates(compiled, layout, x)
     some = np.array([7, 3, 29])
 
@@ -56,7 +56,7 @@ def test_values_of_one_of_some_and_of_all_candidates_agree(space):
 def test_the_table_of_combinations_says_what_the_paths_say(space):
     compiled = compile_space(space)
     layout = layout_of(compiled)
-    x = TPE().densities(compiled, searched(compiled, 60))[0].sampler.draw(np.random.default_rng(2), 200)
+    x = TPE().densities(compiled, searched(compiled, 60))[0].sampler.draw(np.random.default_rng(2), 200)[0]
     assert layout.combinations is not None
     without = dataclasses.replace(layout, combinations=None)
     expected = Candidates(compiled, without, x).active

@@ -107,7 +107,7 @@ def test_scores_of_draws_are_those_of_their_values():
         compiled = compile_space(space)
         good, bad = TPE().densities(compiled, searched(compiled, 400))
         layout = layout_of(compiled)
-        drawn = Candidates(compiled, layout, good.sampler.draw(np.random.default_rng(0), 200))
+        drawn = Candidates(compiled, layout, good.sampler.draw(np.random.default_rng(0), 200)[0])
         values = Candidates.at(compiled, layout, drawn.values)
         np.testing.assert_array_equal(
             np.ones(drawn.x.shape, dtype=bool) if drawn.active is None else drawn.active,

@@ -32,7 +32,7 @@ from hpspace.suggest.tpe.blocks import Evaluation, Mixture, Others, evaluate
 from hpspace.suggest.tpe.layout import Layout, Points
 from hpspace.suggest.tpe.parzen import Density, Parzen
 from hpspace.suggest.tpe.settled import FAILED_WEIGHT, Settled
-from hpspace.suggest.tpe.tables import Matrix
+from hpspace.suggest.tpe.tables import Codes, Matrix
 
 
 class Background:
@@ -84,13 +84,14 @@ class Background:
 
     def at(self, points: Points) -> Density:
         """Return the densities at points."""
-        return self.evaluate([], points.x, points.active, points).densities()[0]
+        return self.evaluate([], points.x, points.active, points=points).densities()[0]
 
     def evaluate(
         self,
         fronts: Sequence[Mixture],
         x: Matrix,
         active: NDArray[np.bool_] | None,
+        numbers: Codes | None = None,
         points: Points | None = None,
         others: Sequence[Others] = (),
     ) -> Evaluation:
@@ -98,7 +99,7 @@ class Background:
         if self.tables.others and points is not None:
             others = [*others, self._others()]
         stack = self.settled.beside(fronts, self.latest, self.total)
-        return evaluate(stack, x, active, points, others)
+        return evaluate(stack, x, active, numbers, points, others)
 
     def _others(self) -> Others:
         """Return the grids without tables, alone; their kernels stand for all trials."""

@@ -270,6 +270,7 @@ def evaluate(
     stack: Stack,
     x: Matrix,
     active: NDArray[np.bool_] | None,
+    numbers: Codes | None,
     points: Points | None,
     others: Sequence[Others],
 ) -> Evaluation:
@@ -279,7 +280,7 @@ def evaluate(
     ----------
     stack : Stack
         The mixtures.
-    x, active
+    x, active, numbers
         As for `Sight`.
     points : Points or None
         The same points, needed where some grids are in no table. Without, a narrow value's density stands for its mass:
@@ -289,13 +290,15 @@ def evaluate(
     """
     count, step = x.shape[1], max(1, _CHUNK // len(stack.coefficients))
     if count <= step:
-        return _evaluate(stack, x, active, points, others)
+        return _evaluate(stack, Sight(stack.tables, x, active, stack.width, numbers), points, others)
     pieces = []
     for i in range(0, count, step):
         near = slice(i, i + step)
         present = None if active is None else active[:, near]
+        coded = None if numbers is None else numbers[near]
         some = None if points is None else points.select(near)
-        pieces.append(_evaluate(stack, x[:, near], present, some, others))
+        sight = Sight(stack.tables, x[:, near], present, stack.width, coded)
+        pieces.append(_evaluate(stack, sight, some, others))
     return Evaluation(
         stack.tables,
         np.concatenate([piece.log_joint for piece in pieces], axis=1),
@@ -304,15 +307,8 @@ def evaluate(
     )
 
 
-def _evaluate(
-    stack: Stack,
-    x: Matrix,
-    active: NDArray[np.bool_] | None,
-    points: Points | None,
-    others: Sequence[Others],
-) -> Evaluation:
-    """Evaluate mixtures at points, all at once."""
-    sight = Sight(stack.tables, x, active, stack.width)
+def _evaluate(stack: Stack, sight: Sight, points: Points | None, others: Sequence[Others]) -> Evaluation:
+    """Evaluate mixtures at points that were looked at."""
     tables, features = stack.tables, sight.features
     logs = sight.log_marginals(stack.cells, stack.slopes)
     if stack.lacks:  # the marginals stand in for what trials lack

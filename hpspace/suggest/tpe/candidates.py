@@ -34,13 +34,23 @@ class Candidates:
         Coordinates in the layout's order; of inactive parameters any.
     values : float64 array, shape (c, D), optional
         Raw values in the space's order, if they are known; NaN where inactive.
+    numbers : int array, shape (c,), optional
+        The combination of codes of each, if it is known.
     """
 
-    def __init__(self, space: CompiledSpace, layout: Layout, x: Matrix, values: Matrix | None = None) -> None:
+    def __init__(
+        self,
+        space: CompiledSpace,
+        layout: Layout,
+        x: Matrix,
+        values: Matrix | None = None,
+        numbers: NDArray[np.intp] | None = None,
+    ) -> None:
         self.space = space
         self.layout = layout
         self.x = x
         self._values = values
+        self._numbers = numbers
         self._active: NDArray[np.bool_] | None = None
         self._sees_active = False
 
@@ -70,6 +80,13 @@ class Candidates:
         return self._values is not None or "values" in self.__dict__
 
     @property
+    def numbers(self) -> NDArray[np.intp] | None:
+        """The combination of codes of each point, shape (c,); None if there are too many, or values were given."""
+        if self._numbers is None and self._values is None and self.layout.combinations is not None:
+            self._numbers = self.layout.combinations.at(self.x)
+        return self._numbers
+
+    @property
     def active(self) -> NDArray[np.bool_] | None:
         """Which parameters each point has, in the layout's order, shape (D, c); None if each has all."""
         # OPTIM: not a cached_property, which takes a lock before Python 3.12
@@ -81,9 +98,9 @@ class Candidates:
         if self._values is None:
             if self.space.unconditional:
                 return None
-            layout = self.layout
-            if layout.combinations is not None:
-                return layout.combinations.at(self.x)
+            layout, numbers = self.layout, self.numbers
+            if layout.combinations is not None and numbers is not None:
+                return layout.combinations.active.take(numbers, axis=1)
             if layout.deciding is not None and self.space.paths is not None:
                 active = self.space.paths.active(self.x.take(layout.deciding, axis=0))
                 return active.take(layout.order, axis=0)

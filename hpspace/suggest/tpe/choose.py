@@ -125,10 +125,11 @@ class Chooser:
             found.
         """
         layout = self.good.layout
-        x = self.good.sampler.draw(rng, n * candidates)
+        x, numbers = self.good.sampler.draw(rng, n * candidates)
         if self.focus is not None:
             x[layout.places[self.focus.column]] = self.focus.code
-        ranking = self._rank(Candidates(self.space, layout, x))
+            numbers = None
+        ranking = self._rank(Candidates(self.space, layout, x, numbers=numbers))
         rows = np.empty((n, len(x)))
         for i in range(n):
             own = slice(i * candidates, (i + 1) * candidates)
@@ -168,6 +169,9 @@ class Chooser:
         """Return the best of some candidates that is neither old nor taken, and note that it is taken."""
         # as a rule one of the best is new: nothing has to be sorted then, and only few values are needed
         candidates, scores = ranking.candidates, self._scores(ranking, part)
+        spent = self._spent(candidates)
+        if spent is not None:
+            scores = np.where(spent[part], -np.inf, scores)
         for _ in range(_TRIED):
             best: int = part.start + int(scores.argmax())
             row = candidates.row(best)
@@ -178,6 +182,18 @@ class Chooser:
         order = self._ordered(ranking, part)
         found = self._first_new(candidates.rows(order))
         return None if found is None else int(order[found])
+
+    def _spent(self, candidates: Candidates) -> NDArray[np.bool_] | None:
+        """Return which candidates are points without numbers that are old or taken, None if none can be.
+
+        In a space with branches that have nothing to tune these are drawn again and again.
+        """
+        bare, numbers = candidates.layout.bare, candidates.numbers
+        if bare is None or numbers is None:
+            return None
+        keys, which = bare
+        spent = [key in self.old or key in self.taken for key in keys]
+        return np.array([*spent, False]).take(which.take(numbers)) if any(spent) else None
 
     def _first_new(self, rows: NDArray[np.float64]) -> int | None:
         """Return the position of the first row that is neither old nor taken, and note that it is taken."""

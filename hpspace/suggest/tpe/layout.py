@@ -27,40 +27,99 @@ _REAL, _GRID, _CHOICE = 0, 1, 2
 #: Of more combinations of codes there is no table.
 _MOST_COMBINATIONS = 1024
 
+#: More points without numbers are not looked for one by one.
+_MOST_BARE = 16
+
 
 @dataclass(frozen=True, eq=False)
 class Combinations:
-    """Which parameters are active, by the combination of the codes that decide it.
+    """What follows from the codes of choices, by their combination.
 
     Parameters
     ----------
     strides : float64 array, shape (D,)
-        Times coordinates, a combination's number; 0 for columns that decide nothing.
+        Times coordinates, a combination's number; 0 for columns that do not count.
     active : bool array, shape (D, combinations)
         Which columns each combination makes active.
+    codes : float64 array, shape (choices, combinations), or None
+        The codes of each, in the layout's order; None where some choice does not count.
     """
 
     strides: NDArray[np.float64]
     active: NDArray[np.bool_]
+    codes: NDArray[np.float64] | None
 
     @classmethod
     def of(
         cls, space: CompiledSpace, order: NDArray[np.intp], deciding: NDArray[np.intp]
     ) -> Combinations | None:
-        """Return those of a space, given a layout's `order` and `deciding`; None if they are too many."""
-        places, where = np.unique(deciding, return_inverse=True)
-        sizes = [len(space.prior_p(int(order[place]))) for place in places]
-        count = math.prod(sizes)
-        if count > _MOST_COMBINATIONS or space.paths is None:
-            return None
+        """Return those of all choices of a space or, if they are too many, of those that decide; else None.
+
+        Parameters
+        ----------
+        space : CompiledSpace
+            The space.
+        order, deciding : int arrays
+            As in `Layout`.
+        """
+        for places in (np.flatnonzero(space.kinds[order] == _CHOICE), np.unique(deciding)):
+            sizes = [len(space.prior_p(int(order[place]))) for place in places]
+            if len(places) and math.prod(sizes) <= _MOST_COMBINATIONS:
+                return cls._of(space, order, deciding, places, sizes)
+        return None
+
+    @classmethod
+    def _of(
+        cls,
+        space: CompiledSpace,
+        order: NDArray[np.intp],
+        deciding: NDArray[np.intp],
+        places: NDArray[np.intp],
+        sizes: list[int],
+    ) -> Combinations:
+        assert space.paths is not None  # or nothing would be known to decide
         strides = np.zeros(len(order))
         strides[places] = [math.prod(sizes[i + 1 :]) for i in range(len(sizes))]
-        codes = np.indices(sizes).reshape(len(sizes), count).astype(np.float64)
-        return cls(strides, space.paths.active(codes[where.ravel()]).take(order, axis=0))
+        codes = np.indices(sizes).reshape(len(sizes), -1).astype(np.float64)
+        active = space.paths.active(codes[np.searchsorted(places, deciding)])
+        whole = bool((space.kinds[order] == _CHOICE).sum() == len(places))
+        return cls(strides, active.take(order, axis=0), codes if whole else None)
 
-    def at(self, x: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return which columns of points (D, c) are active; codes are valid also where they are not."""
-        return self.active.take((self.strides @ x).astype(np.intp), axis=1)
+    def bare(self, space: CompiledSpace, order: NDArray[np.intp]) -> tuple[list[bytes], NDArray[np.intp]] | None:
+        """Return the points that have no numbers, which their combination alone makes, if they are few.
+
+        Parameters
+        ----------
+        space : CompiledSpace
+            The space.
+        order : int array, shape (D,)
+            As in `Layout`.
+
+        Returns
+        -------
+        keys : list of bytes
+            Their keys, as of `CompiledSpace.keys`.
+        which : int array, shape (combinations,)
+            Which of them each combination makes; their number if it has numbers.
+        """
+        if self.codes is None:
+            return None
+        numeric = len(order) - len(self.codes)
+        alone = np.flatnonzero(~self.active[:numeric].any(axis=0))
+        rows = np.full((len(alone), len(order)), np.nan)
+        codes = np.where(self.active[numeric:, alone], self.codes[:, alone], np.nan)
+        rows[:, order[numeric:]] = codes.T
+        keys = space.keys(rows)
+        distinct = list(dict.fromkeys(keys))
+        if not 0 < len(distinct) <= _MOST_BARE:
+            return None
+        which = np.full(self.active.shape[1], len(distinct))
+        which[alone] = [distinct.index(key) for key in keys]
+        return distinct, which
+
+    def at(self, x: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Return the numbers of the combinations of points (D, c); codes are valid also where they are not active."""
+        return (self.strides @ x).astype(np.intp)
 
 
 @dataclass(frozen=True)
@@ -82,7 +141,9 @@ class Layout:
     deciding : int array or None
         Places of the columns of the space's `paths`, if these are choices: activity follows from codes then.
     combinations : Combinations or None
-        What each combination of these codes makes active, if they are not too many.
+        The combinations of codes, if they are not too many and activity follows from them.
+    bare : pair of list and int array, or None
+        The points without numbers, see `Combinations.bare`.
     """
 
     order: NDArray[np.intp]
@@ -93,6 +154,7 @@ class Layout:
     selectors: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, dtype=np.intp))
     deciding: NDArray[np.intp] | None = None
     combinations: Combinations | None = None
+    bare: tuple[list[bytes], NDArray[np.intp]] | None = None
 
     @cached_property
     def numeric(self) -> int:
@@ -134,6 +196,7 @@ class Layout:
         for row, table in zip(p, tables):
             row[: len(table)] = table
         deciding = _deciding(space, np.argsort(order))
+        combinations = None if deciding is None else Combinations.of(space, order, deciding)
         return cls(
             order=order,
             reals=int(np.count_nonzero(kinds == _REAL)),
@@ -142,7 +205,8 @@ class Layout:
             p=p,
             selectors=_selectors(space, choices),
             deciding=deciding,
-            combinations=None if deciding is None else Combinations.of(space, order, deciding),
+            combinations=combinations,
+            bare=None if combinations is None else combinations.bare(space, order),
         )
 
 

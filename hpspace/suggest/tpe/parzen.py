@@ -294,7 +294,7 @@ class Parzen:
             and a grid's coordinate may lie anywhere in its value's bin.
         """
         drawn = np.empty((size, len(self.layout.order)))
-        drawn[:, self.layout.order] = self.sampler.draw(rng, size).T
+        drawn[:, self.layout.order] = self.sampler.draw(rng, size)[0].T
         return drawn
 
     @cached_property

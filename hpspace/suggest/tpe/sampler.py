@@ -2,7 +2,8 @@
 
 Where the trial lacks a parameter, another trial that has it is drawn for that parameter. Everything is by inversion:
 uniform numbers are looked up among cumulated weights and turned into normal quantiles, all points and parameters at
-once. The arrays that this needs depend on the density alone and are kept with it.
+once. Where there are few combinations of codes, a trial and the combination are drawn in one. The arrays that this needs
+depend on the density alone and are kept with it.
 
 Axes: D columns in the order of `Layout`, n slots (the trials, then the prior), c points.
 """
@@ -17,6 +18,7 @@ from hpspace.dists.normal import ndtri
 from hpspace.suggest.tpe.layout import Layout
 
 Matrix = NDArray[np.float64]
+Codes = NDArray[np.intp]
 
 #: Distance of the stretches into which one sorted array holds the cumulated shares of several columns, each in [0, 1].
 _APART = 2.0
@@ -55,10 +57,21 @@ class Sampler:
         mass: Matrix,
         spread: Matrix,
     ) -> None:
-        columns, n = len(x), x.shape[1] + 1
-        self._m = layout.numeric
-        self._ends = np.append(np.cumsum(weights), np.inf)
+        m, n = layout.numeric, x.shape[1] + 1
+        self._m = m
         self._total = float(weights.sum()) + prior_weight
+        slots = np.append(weights, prior_weight)
+        combinations = layout.combinations
+        self._codes = None if combinations is None else combinations.codes
+        if self._codes is not None:
+            shares = _code_shares(layout, x[m:], held[m:], prior_weight, spread)
+            for some in shares:  # of every slot and combination, the last choice's codes next to each other
+                slots = (slots.reshape(n, -1, 1) * some[:, None, :]).ravel()
+            x, held = x[:m], held[:m]
+        self._ends = np.cumsum(slots)
+        self._ends[self._ends >= self._ends[-1]] = np.inf  # from the last possible one on
+        columns = len(x)
+        self._columns = columns
         self._slots = n * np.arange(columns)[:, None]  # of column d, its first one among all
         self._offsets = _APART * np.arange(columns)[:, None]
         self._kernels = self._stacked(x, sigma, below, mass, spread)
@@ -85,13 +98,14 @@ class Sampler:
         offset, factor, centre, width = out
         factor[:, -1], width[:, -1] = 1.0, -1.0
         offset[: self._m, :-1], factor[: self._m, :-1] = below, mass
-        factor[self._m :, :-1] = (1.0 + 1.0 / np.maximum(spread, 1e-300))[:, None]
-        offset[self._m :, :-1] = 1.0 - factor[self._m :, :-1]
+        if len(x) > self._m:
+            factor[self._m :, :-1] = (1.0 + 1.0 / np.maximum(spread, 1e-300))[:, None]
+            offset[self._m :, :-1] = 1.0 - factor[self._m :, :-1]
         centre[:, :-1] = x
         width[: self._m, :-1] = sigma
         return out.reshape(4, -1)
 
-    def draw(self, rng: Generator, size: int) -> Matrix:
+    def draw(self, rng: Generator, size: int) -> tuple[Matrix, Codes | None]:
         """Draw points from the joint density.
 
         Parameters
@@ -103,33 +117,41 @@ class Sampler:
 
         Returns
         -------
-        float64 array, shape (D, size)
+        x : float64 array, shape (D, size)
             Coordinates of every column; the activity of the drawn codes is not applied, and a grid's coordinate may
             lie anywhere in its value's bin.
+        numbers : int array, shape (size,), or None
+            The combination of codes of each point, if there are few, see `Layout`.
         """
-        columns, m = len(self._slots), self._m
+        columns, m = self._columns, self._m
         uniform = rng.random((1 + columns if self._complete else 1 + 2 * columns, size))
-        slots = self._slots + self._ends.searchsorted(uniform[0] * self._total, side="right")
+        slots, numbers = self._ends.searchsorted(uniform[0] * self._total, side="right"), None
+        if self._codes is not None:
+            slots, numbers = np.divmod(slots, self._codes.shape[1])
+            if not m:
+                return self._codes.take(numbers, axis=1), numbers
+        slots = self._slots + slots
         if not self._complete:
             lacking = self._lacks.take(slots)
             spots = uniform[1 + columns :]
             spots += self._offsets
             slots[lacking] = self._column_ends.searchsorted(spots[lacking], side="right")
         offset, share, centre, width = self._kernels.take(slots, axis=1)
-        out: Matrix = centre.copy()  # on its own, or it would keep all four
         uniform = uniform[1 : 1 + columns]
         share *= uniform
         share += offset
         if m:
-            numbers, width = out[:m], width[:m]
+            drawn, width = centre[:m], width[:m]
             steps = ndtri(share[:m], out=share[:m])
             steps *= width
-            numbers += steps
-            np.minimum(np.maximum(numbers, 0.0, out=numbers), 1.0, out=numbers)
-            np.copyto(numbers, uniform[:m], where=width < 0.0)
+            drawn += steps
+            np.minimum(np.maximum(drawn, 0.0, out=drawn), 1.0, out=drawn)
+            np.copyto(drawn, uniform[:m], where=width < 0.0)
+        if self._codes is not None and numbers is not None:
+            return np.concatenate([centre, self._codes.take(numbers, axis=1)]), numbers
         if m < columns:
-            self._draw_codes(share[m:], out[m:])
-        return out
+            self._draw_codes(share[m:], centre[m:])
+        return centre.copy(), None  # on its own, or it would keep all four
 
     def _draw_codes(self, share: Matrix, codes: Matrix) -> None:
         """Replace the trials' own codes (choices, c) by the declared quantile of `share` where that is not negative."""
@@ -143,3 +165,17 @@ def _apart(ends: Matrix) -> Matrix:
     ends[:, -1] = 1.5
     out: Matrix = (ends + _APART * np.arange(len(ends))[:, None]).ravel()
     return out
+
+
+def _code_shares(
+    layout: Layout, codes: Matrix, held: Matrix, prior_weight: float, spread: Matrix
+) -> list[Matrix]:
+    """Return for each choice the probabilities of its codes under each slot, shape (n, options)."""
+    found = []
+    declared = [p[:k] for p, k in zip(layout.p, layout.n_options.astype(np.intp).tolist())]
+    for own, weights, share, p in zip(codes, held, spread, declared):
+        kernels = ((own[:, None] == np.arange(len(p))) + share * p) / (1.0 + share)
+        marginal = (weights @ kernels + prior_weight * p) / (weights.sum() + prior_weight)
+        kernels[weights <= 0] = marginal
+        found.append(np.vstack([kernels, p]))
+    return found

@@ -41,7 +41,7 @@ def densities_at(candidates: Candidates, good: Parzen, bad: Parzen | Background)
 def _evaluated(candidates: Candidates, good: Parzen, bad: Background, points: Points | None) -> Evaluation:
     front = bad.front[1] if bad.front and bad.front[0] is good else foreground(good, bad.tables)
     others = [foreground_others(good, bad.tables)] if bad.tables.others else []
-    return bad.evaluate([front], candidates.x, candidates.active, points, others)
+    return bad.evaluate([front], candidates.x, candidates.active, candidates.numbers, points, others)
 
 
 class Ranking:

@@ -27,6 +27,8 @@ class Sight:
         Which parameters each point has; None for all.
     width : int
         Number of features: those of `tables`, the log declared density, and what others may add.
+    numbers : int array, shape (c,), optional
+        The combination of codes of each, where `tables.coded` is there.
 
     Attributes
     ----------
@@ -39,7 +41,14 @@ class Sight:
         Cells of the smooth columns, the tabled ones and the choices.
     """
 
-    def __init__(self, tables: Tables, x: Matrix, active: NDArray[np.bool_] | None, width: int) -> None:
+    def __init__(
+        self,
+        tables: Tables,
+        x: Matrix,
+        active: NDArray[np.bool_] | None,
+        width: int,
+        numbers: Codes | None = None,
+    ) -> None:
         layout, s, g = tables.layout, len(tables.smooth), len(tables.tabled)
         self.tables = tables
         self.n = x.shape[1]
@@ -47,7 +56,10 @@ class Sight:
         self.features[tables.features - 1] = 1.0
         self.cells: Codes = np.empty((len(tables.places), self.n), dtype=np.intp)
         self.values: Codes = self._see_grids(x) if g else np.empty((0, self.n), dtype=np.intp)
-        there = None if active is None else active.take(tables.places, axis=0)
+        coded = None if numbers is None else tables.coded
+        there = None
+        if active is not None:
+            there = active.take(tables.places, axis=0) if coded is None else coded.there.take(numbers, axis=1)
         if tables.fine:  # of a large grid only the values that are not tabled are smooth
             there = np.ones(self.cells.shape, dtype=bool) if there is None else there
             fine = self.values if len(tables.fine) == g else self.values.take(tables.fine_ones, axis=0)
@@ -55,11 +67,14 @@ class Sight:
         absent = None if there is None else ~there
         if s:
             self._see_smooth(x, None if there is None else there[:s])
-        if layout.numeric < len(x):
-            self._see_choices(x[layout.numeric :], None if absent is None else absent[s + g :])
         if absent is not None:
             np.copyto(self.values, tables.sizes, where=absent[s : s + g])
-            np.copyto(self.cells, tables.nothing, where=absent)
+            np.copyto(self.cells[: s + g], tables.nothing, where=absent[: s + g])
+        if coded is not None:
+            self.features[3 * s : tables.features - 1] = coded.own.take(numbers, axis=1)
+            self.cells[s + g :] = coded.cells.take(numbers, axis=1)
+        elif layout.numeric < len(x):
+            self._see_choices(x[layout.numeric :], None if absent is None else absent[s + g :])
         np.add.reduce(tables.log_prior.take(self.cells), axis=0, out=self.features[tables.features])
 
     # ---------------------------------------------------------------- finding cells and features
@@ -82,9 +97,11 @@ class Sight:
 
     def _see_choices(self, codes: Matrix, absent: NDArray[np.bool_] | None) -> None:
         tables, features = self.tables, self.features[3 * len(self.tables.smooth) : self.tables.features - 1]
+        cells = self.cells[-len(codes) :]
+        np.add(codes, tables.code_cells, out=cells, casting="unsafe")
         if absent is not None:
+            np.copyto(cells, tables.nothing, where=absent)
             codes = np.where(absent, -1.0, codes)
-        np.add(codes, tables.code_cells, out=self.cells[-len(codes) :], casting="unsafe")
         np.equal(codes.take(tables.choice, axis=0), tables.option, out=features)
 
     # ---------------------------------------------------------------- looking up

@@ -16,6 +16,7 @@ C choices with K codes in all.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -38,6 +39,25 @@ APART = 2.0
 TINY = 1e-12
 #: Bandwidths are rounded up to the smallest one times a power of this.
 _RATIO = math.sqrt(2.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """What points have by the number of their combination of codes, see `layout.Combinations`.
+
+    Parameters
+    ----------
+    there : bool array, shape (S + G + C, combinations)
+        Which columns they have, in the order of `Tables.places`.
+    cells : int array, shape (C, combinations)
+        The cells of their codes.
+    own : float64 array, shape (K, combinations)
+        Whether they have each code.
+    """
+
+    there: NDArray[np.bool_]
+    cells: Codes
+    own: Matrix
 
 
 class Tables:
@@ -99,6 +119,8 @@ class Tables:
         Half the width of each stretch's value; 0 if it is not tabled.
     sizes : int array, shape (G, 1)
         Numbers of tabled values; `fine_sizes`: of those that are smooth as well.
+    coded : Coded or None
+        What points have by their combination of codes, if there are few.
     narrowest : int array
         The levels of the numeric columns when all of them have the smallest bandwidth; always this object.
     """
@@ -127,6 +149,7 @@ class Tables:
         self._number_codes()
         self.first_bins: Codes = BINS * np.arange(len(self.smooth), dtype=np.intp)[:, None]
         self._number_cells()
+        self.coded = self._coded()
         self._bins: dict[int, Matrix] = {}
         self.narrowest: Codes = np.zeros(layout.numeric, dtype=np.intp)
 
@@ -216,6 +239,17 @@ class Tables:
             self.tabled_part = slice(self.layout.reals, self.layout.numeric)
         self.fine_ones = np.array([list(self.grids).index(row) for row in self.fine], dtype=np.intp)
         self.fine_sizes: Codes = self.sizes[self.fine_ones]
+
+    def _coded(self) -> Coded | None:
+        """Return what points have by their combination of codes."""
+        combinations, m = self.layout.combinations, self.layout.numeric
+        if combinations is None or combinations.codes is None:
+            return None
+        there = combinations.active.take(self.places, axis=0)
+        active, codes = combinations.active[m:], combinations.codes
+        cells = np.where(active, codes.astype(np.intp) + self.code_cells, self.nothing)
+        own = (codes.take(self.choice, axis=0) == self.option) & active.take(self.choice, axis=0)
+        return Coded(there, cells, own.astype(np.float64))
 
     def level(self, counts: NDArray[np.float64], smallest: float | None = None) -> Codes:
         """Return the rounded bandwidth of columns with a number of trials, as a power of `_RATIO`.
