@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from hpspace.run import bridge
 from hpspace.run.reasons import explain
-from hpspace.suggest.tpe.algorithm import TPE
+from hpspace.suggest.tpe.algorithm import TPE, configured
 from hpspace.suggest.tpe.published.hyperopt import Hyperopt03
 from hpspace.suggest.tpe.published.optuna import Optuna5
 
@@ -41,7 +41,7 @@ def suggest(
 ) -> list[dict[str, Any]]:
     """Propose what good trials have and others do not; see `hpspace.suggest.tpe.algorithm.TPE`."""
     return bridge.suggest(
-        TPE(
+        configured(
             prior_weight=prior_weight,
             n_startup_jobs=n_startup_jobs,
             n_EI_candidates=n_EI_candidates,

@@ -135,7 +135,7 @@ def generator_from(seed: Any) -> Generator:
 
 
 class _Digest(ISpawnableSeedSequence):
-    """A seed sequence that is a digest of bytes: as many bits as are wanted, by SHAKE-256."""
+    """A seed sequence of digests of bytes: as many as are wanted, by BLAKE2."""
 
     def __init__(self, entropy: bytes) -> None:
         self._entropy = entropy
@@ -144,7 +144,9 @@ class _Digest(ISpawnableSeedSequence):
     def generate_state(self, n_words: int, dtype: DTypeLike = np.uint32) -> NDArray[Any]:
         """Return as many words."""
         word = np.dtype(dtype)
-        return np.frombuffer(hashlib.shake_256(self._entropy).digest(n_words * word.itemsize), word)
+        size = n_words * word.itemsize
+        digests = [hashlib.blake2b(b"%d:%b" % (i, self._entropy)).digest() for i in range(0, size, 64)]
+        return np.frombuffer(b"".join(digests), word, n_words)
 
     def spawn(self, n_children: int) -> list[_Digest]:
         """Return sequences of their own, others with every call."""

@@ -37,7 +37,7 @@ REST, WHOLE = "everything between them", "a whole suggestion"
 
 #: What happens in which function: of a class or a module, where the caller looks it up.
 STAGES: dict[str, list[tuple[Any, str]]] = {
-    "a generator made from the seed": [(np.random, "default_rng")],
+    "a generator made from the seed": [(bridge, "generator_from")],
     "documents: look for changes, write the new one": [(bridge, "history_of"), (codec, "documents")],
     "split: which trials are good, and their weights": [(algorithm, "split")],
     "new trials: noted": [(Tally, "follow")],
