@@ -35,7 +35,7 @@ from hpspace.suggest.tpe.vicinity import Vicinity
 
 #: Kernels of the bad density: of more bad trials, the nearest to the good ones and a sample of the others are
 #: kept.
-MAX_BAD = 512
+MAX_BAD = 192
 
 #: Of more bad trials than this not all are asked how near they are to the good ones.
 MOST_LOOKED_AT = 2048

@@ -155,7 +155,11 @@ class _Numbers:
             for grid, (row, offset) in enumerate(zip(tables.rows, tables.offsets[:, 0]))
         ]
         self._choices = list(
-            zip(order[tables.layout.numeric :].tolist(), tables.first_option.tolist(), tables.n_options.tolist())
+            zip(
+                order[tables.layout.numeric :].tolist(),
+                tables.first_option.tolist(),
+                tables.n_options.tolist(),
+            )
         )
         self._miss: list[float] = widths.miss.tolist()
         self._hit: list[float] = (widths.miss + widths.gain).tolist()

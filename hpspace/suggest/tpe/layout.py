@@ -77,15 +77,18 @@ class Combinations:
         places: NDArray[np.intp],
         sizes: list[int],
     ) -> Combinations:
-        assert space.paths is not None  # or nothing would be known to decide
         strides = np.zeros(len(order))
         strides[places] = [math.prod(sizes[i + 1 :]) for i in range(len(sizes))]
         codes = np.indices(sizes).reshape(len(sizes), -1).astype(np.float64)
-        active = space.paths.active(codes[np.searchsorted(places, deciding)])
+        active = np.ones((len(order), codes.shape[1]), dtype=bool)
+        if not space.unconditional and space.paths is not None:
+            active = space.paths.active(codes[np.searchsorted(places, deciding)]).take(order, axis=0)
         whole = bool((space.kinds[order] == _CHOICE).sum() == len(places))
-        return cls(strides, active.take(order, axis=0), codes if whole else None)
+        return cls(strides, active, codes if whole else None)
 
-    def bare(self, space: CompiledSpace, order: NDArray[np.intp]) -> tuple[list[bytes], NDArray[np.intp]] | None:
+    def bare(
+        self, space: CompiledSpace, order: NDArray[np.intp]
+    ) -> tuple[list[bytes], NDArray[np.intp]] | None:
         """Return the points that have no numbers, which their combination alone makes, if they are few.
 
         Parameters
@@ -219,6 +222,8 @@ def _selectors(space: CompiledSpace, choices: NDArray[np.intp]) -> NDArray[np.in
 def _deciding(space: CompiledSpace, places: NDArray[np.intp]) -> NDArray[np.intp] | None:
     """Return the places of the choices that activity follows from, given every column's; see `Layout`."""
     paths = space.paths
+    if space.unconditional:
+        return np.empty(0, dtype=np.intp)
     if paths is None or not (space.kinds[paths.columns] == _CHOICE).all():
         return None
     return places[paths.columns]
