@@ -200,7 +200,7 @@ class Columns:
             What `decode` gives, bit for bit; NaN where inactive.
         """
         if self._forms is None:
-            row = self.decode_in_place(np.array(coords, ndmin=2), active)[0]
+            row: Matrix = self.decode_in_place(np.array(coords, ndmin=2), active)[0]
             if active is not None:
                 row[~active] = np.nan
             return row

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 from common import table, wants_quick
 from suggestion_time import SPACES, HyperoptStyle
 

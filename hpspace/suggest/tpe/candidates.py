@@ -132,7 +132,7 @@ class Candidates:
     def row(self, chosen: int) -> Matrix:
         """Return the raw values of one point, shape (D,); NaN where inactive."""
         if self._has_values:
-            return self.values[chosen]
+            return np.asarray(self.values[chosen])
         places, active = self.layout.places, self.active
         return self.space.columns.decode_point(
             self.x[:, chosen].take(places), None if active is None else active[:, chosen].take(places)

@@ -109,18 +109,23 @@ class Latest:
             for i, (row, kernel) in enumerate(zip(self.rows, self.kernels)):
                 if kernel.failed != failed[row]:
                     self.total -= self._weights[kernel.failed]
-                    self.kernels[i] = self._made(history, row, not kernel.failed)
-        for row in range(self._next, len(history)):
-            if row not in self._without:
-                self.kernels.append(self._made(history, row, failed is not None and bool(failed[row])))
-                self.rows.append(row)
+                    self.kernels[i : i + 1] = self._made(history, [row], failed)
+        new = [row for row in range(self._next, len(history)) if row not in self._without]
+        if new:
+            self.kernels += self._made(history, new, failed)
+            self.rows += new
         self._next = len(history)
 
-    def _made(self, history: History, row: int, failed: bool) -> Kernel:
-        kernel = self._writers[failed].kernel(history, row, failed)
-        self.total += self._weights[failed]
-        self.lacks |= kernel.lacking is not None
-        return kernel
+    def _made(self, history: History, rows: list[int], failed: NDArray[np.bool_] | None) -> list[Kernel]:
+        """Return the kernels of some trials, and count their weights."""
+        of: list[bool] = [False] * len(rows) if failed is None else failed.take(rows).tolist()
+        made: dict[int, Kernel] = {}
+        for kind in sorted(set(of)):
+            mine = [row for row, own in zip(rows, of) if own == kind]
+            made.update(zip(mine, self._writers[kind].kernels(history, mine, kind)))
+        self.total += sum(self._weights[kind] for kind in of)
+        self.lacks |= any(kernel.lacking is not None for kernel in made.values())
+        return [made[row] for row in rows]
 
 
 class _Arrays:
@@ -129,14 +134,16 @@ class _Arrays:
     def __init__(self, tables: Tables, widths: Widths, weight: float) -> None:
         self._tables = tables
         self._widths = widths
-        self._weight = np.array([weight])
+        self._weight = weight
 
-    def kernel(self, history: History, row: int, failed: bool) -> Kernel:
-        """Return the kernel of a trial."""
-        notes = Notes.of(self._tables, history, row, row + 1)
-        one = kernels_of(self._tables, notes, self._widths, self._weight)
-        lacking = None if one.lacking is None else one.lacking[0]
-        return Kernel(one.coefficients[0], lacking, one.centres[:, 0], failed)
+    def kernels(self, history: History, rows: list[int], failed: bool) -> list[Kernel]:
+        """Return the kernels of some trials, at least one."""
+        first = rows[0]
+        notes = Notes.of(self._tables, history, first, rows[-1] + 1).take(np.array(rows) - first)
+        made = kernels_of(self._tables, notes, self._widths, np.full(len(rows), self._weight))
+        lacking = [None] * len(rows) if made.lacking is None else made.lacking
+        parts = zip(made.coefficients, lacking, made.centres.T)
+        return [Kernel(coefficients, lacks, centres, failed) for coefficients, lacks, centres in parts]
 
 
 class _Numbers:
@@ -165,8 +172,11 @@ class _Numbers:
         self._hit: list[float] = (widths.miss + widths.gain).tolist()
         self._log_weight = math.log(weight)
 
-    def kernel(self, history: History, row: int, failed: bool) -> Kernel:
-        """Return the kernel of a trial."""
+    def kernels(self, history: History, rows: list[int], failed: bool) -> list[Kernel]:
+        """Return the kernels of some trials."""
+        return [self._kernel(history, row, failed) for row in rows]
+
+    def _kernel(self, history: History, row: int, failed: bool) -> Kernel:
         x: list[float] = history.coords[row].tolist()
         centres, halves = self._on_grids(history, row, x)
         lacking = [x[column] != x[column] for column in self._columns]

@@ -2,7 +2,7 @@
 
 Where the trial lacks a parameter, another trial that has it is drawn for that parameter. Everything is by inversion:
 uniform numbers are looked up among cumulated weights and turned into normal quantiles, all points and parameters at
-once. Where there are few combinations of codes, a trial and the combination are drawn in one. The arrays that this needs
+once. Where there are few combinations of codes, trial and combination are drawn in one. The arrays that this needs
 depend on the density alone and are kept with it.
 
 Axes: D columns in the order of `Layout`, n slots (the trials, then the prior), c points.
@@ -125,30 +125,26 @@ class Sampler:
         """
         columns, m = self._columns, self._m
         uniform = rng.random((1 + columns if self._complete else 1 + 2 * columns, size))
-        slots, numbers = self._ends.searchsorted(uniform[0] * self._total, side="right"), None
+        slots: Codes = self._ends.searchsorted(uniform[0] * self._total, side="right")
+        numbers: Codes | None = None
         if self._codes is not None:
             slots, numbers = np.divmod(slots, self._codes.shape[1])
-            if not m:
-                return self._codes.take(numbers, axis=1), numbers
         slots = self._slots + slots
         if not self._complete:
             lacking = self._lacks.take(slots)
             spots = uniform[1 + columns :]
             spots += self._offsets
             slots[lacking] = self._column_ends.searchsorted(spots[lacking], side="right")
-        offset, share, centre, width = self._kernels.take(slots, axis=1)
+        kernels: Matrix = self._kernels.take(slots, axis=1)
+        offset, share, centre, width = kernels
         uniform = uniform[1 : 1 + columns]
         share *= uniform
         share += offset
         if m:
-            drawn, width = centre[:m], width[:m]
-            steps = ndtri(share[:m], out=share[:m])
-            steps *= width
-            drawn += steps
-            np.minimum(np.maximum(drawn, 0.0, out=drawn), 1.0, out=drawn)
-            np.copyto(drawn, uniform[:m], where=width < 0.0)
+            _draw_numbers(uniform[:m], share[:m], centre[:m], width[:m])
         if self._codes is not None and numbers is not None:
-            return np.concatenate([centre, self._codes.take(numbers, axis=1)]), numbers
+            codes: Matrix = self._codes.take(numbers, axis=1)
+            return np.concatenate([centre, codes]), numbers
         if m < columns:
             self._draw_codes(share[m:], centre[m:])
         return centre.copy(), None  # on its own, or it would keep all four
@@ -165,6 +161,15 @@ def _apart(ends: Matrix) -> Matrix:
     ends[:, -1] = 1.5
     out: Matrix = (ends + _APART * np.arange(len(ends))[:, None]).ravel()
     return out
+
+
+def _draw_numbers(uniform: Matrix, share: Matrix, centre: Matrix, width: Matrix) -> None:
+    """Move centres of kernels to normal quantiles of `share`, or to uniform numbers where the prior's is drawn."""
+    steps = ndtri(share, out=share)
+    steps *= width
+    centre += steps
+    np.minimum(np.maximum(centre, 0.0, out=centre), 1.0, out=centre)
+    np.copyto(centre, uniform, where=width < 0.0)
 
 
 def _code_shares(

@@ -56,10 +56,10 @@ class Sight:
         self.features[tables.features - 1] = 1.0
         self.cells: Codes = np.empty((len(tables.places), self.n), dtype=np.intp)
         self.values: Codes = self._see_grids(x) if g else np.empty((0, self.n), dtype=np.intp)
-        coded = None if numbers is None else tables.coded
+        coded = None if numbers is None or tables.coded is None else tables.coded.take(numbers)
         there = None
         if active is not None:
-            there = active.take(tables.places, axis=0) if coded is None else coded.there.take(numbers, axis=1)
+            there = active.take(tables.places, axis=0) if coded is None else coded.there
         if tables.fine:  # of a large grid only the values that are not tabled are smooth
             there = np.ones(self.cells.shape, dtype=bool) if there is None else there
             fine = self.values if len(tables.fine) == g else self.values.take(tables.fine_ones, axis=0)
@@ -71,8 +71,8 @@ class Sight:
             np.copyto(self.values, tables.sizes, where=absent[s : s + g])
             np.copyto(self.cells[: s + g], tables.nothing, where=absent[: s + g])
         if coded is not None:
-            self.features[3 * s : tables.features - 1] = coded.own.take(numbers, axis=1)
-            self.cells[s + g :] = coded.cells.take(numbers, axis=1)
+            self.features[3 * s : tables.features - 1] = coded.own
+            self.cells[s + g :] = coded.cells
         elif layout.numeric < len(x):
             self._see_choices(x[layout.numeric :], None if absent is None else absent[s + g :])
         np.add.reduce(tables.log_prior.take(self.cells), axis=0, out=self.features[tables.features])

@@ -59,6 +59,12 @@ class Coded:
     cells: Codes
     own: Matrix
 
+    def take(self, numbers: Codes) -> Coded:
+        """Return what points have, given the numbers of their combinations."""
+        return Coded(
+            self.there.take(numbers, axis=1), self.cells.take(numbers, axis=1), self.own.take(numbers, axis=1)
+        )
+
 
 class Tables:
     """Columns, cells and features of a space, and the kernels of its bandwidths.
