@@ -118,14 +118,19 @@ class Latest:
 
     def _made(self, history: History, rows: list[int], failed: NDArray[np.bool_] | None) -> list[Kernel]:
         """Return the kernels of some trials, and count their weights."""
-        of: list[bool] = [False] * len(rows) if failed is None else failed.take(rows).tolist()
-        made: dict[int, Kernel] = {}
-        for kind in sorted(set(of)):
-            mine = [row for row, own in zip(rows, of) if own == kind]
-            made.update(zip(mine, self._writers[kind].kernels(history, mine, kind)))
-        self.total += sum(self._weights[kind] for kind in of)
-        self.lacks |= any(kernel.lacking is not None for kernel in made.values())
-        return [made[row] for row in rows]
+        if failed is None:
+            made = self._writers[0].kernels(history, rows, False)
+            self.total += self._weights[0] * len(rows)
+        else:
+            of: list[bool] = failed.take(rows).tolist()
+            found: dict[int, Kernel] = {}
+            for kind in sorted(set(of)):
+                mine = [row for row, own in zip(rows, of) if own == kind]
+                found.update(zip(mine, self._writers[kind].kernels(history, mine, kind)))
+            made = [found[row] for row in rows]
+            self.total += sum(self._weights[kind] for kind in of)
+        self.lacks = self.lacks or any(kernel.lacking is not None for kernel in made)
+        return made
 
 
 class _Arrays:
