@@ -120,15 +120,6 @@ class Candidates:
         taken: NDArray[np.bool_] = self.x[place] == code
         return taken if self.active is None else taken & self.active[place]
 
-    def equal_to(self, chosen: int) -> NDArray[np.bool_]:
-        """Return which points have the coordinates of one, where it and they have any, shape (c,)."""
-        one = slice(chosen, chosen + 1)
-        same = self.x == self.x[:, one]
-        if self.active is not None:
-            same |= ~self.active[:, one]
-            same &= self.active == self.active[:, one]
-        return np.asarray(np.logical_and.reduce(same, axis=0))
-
     def row(self, chosen: int) -> Matrix:
         """Return the raw values of one point, shape (D,); NaN where inactive."""
         if self._has_values:
