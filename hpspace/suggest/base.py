@@ -106,7 +106,8 @@ def get(name: str) -> Algorithm:
     return _REGISTRY[name]()
 
 
-#: Draws, 64 at a time, before unseen points of a finite space are looked up by index instead.
+#: Draws, 64 at a time, before unseen points of a finite space are looked up by index instead; of an endless one so many
+#: in a row without a new point end the search for more.
 _ROUNDS = 4
 
 #: A finite space of at most this many points is looked through in random order, a larger one from a random index on.
@@ -138,11 +139,13 @@ def unseen(space: CompiledSpace, history: History, batch: Batch, n: int, rng: Ge
     known: Container[bytes] = history.keys if finite and not history.allow_repeats else ()
     own: set[bytes] = set()
     values = _new_rows(space, batch.values, known, own, n)
-    for _ in range(_ROUNDS):
-        if len(values) == n:
-            return Batch(space, values)
+    in_vain = 0
+    while len(values) < n and in_vain < _ROUNDS:
         drawn = space.sample(rng, 64).values
-        values = np.concatenate([values, _new_rows(space, drawn, known, own, n - len(values))])
+        new = _new_rows(space, drawn, known, own, n - len(values))
+        values = np.concatenate([values, new])
+        # a large space may have few points that are new, but does not run out of them
+        in_vain = 0 if len(new) and not finite else in_vain + 1
     if len(values) < n and finite:
         values = np.concatenate([values, _looked_up(space, known, own, n - len(values), rng)])
     if len(values) < n and history.allow_repeats:

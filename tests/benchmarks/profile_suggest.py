@@ -40,7 +40,7 @@ STAGES: dict[str, list[tuple[Any, str]]] = {
     "documents: look for changes, write the new one": [(bridge, "history_of"), (codec, "documents")],
     "split: which trials are good, and their weights": [(algorithm, "split")],
     "new trials: noted": [(Tally, "follow")],
-    "new trials: their kernels": [(Latest, "follow"), (Stack, "follow")],
+    "new trials: their kernels": [(Latest, "followed"), (Stack, "joined")],
     "settled trials: what follows from them, from time to time": [(evidence, "Settled")],
     "good trials: their density, made when they change": [(evidence, "Good"), (evidence, "foreground")],
     "trend: the Gaussian process (up to 200 trials)": [(Trend, "of"), (Trend, "scores")],

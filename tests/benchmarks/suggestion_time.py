@@ -3,7 +3,7 @@
 A suggestion is what a driver waits for between two evaluations: from "give me the next point" to having it.
 The history is the same for all: n points drawn at random, with random losses. Every library then suggests,
 is told a loss, and suggests again. The libraries take turns of several suggestions each, so that whatever else the
-machine does falls on all of them, and the median of all suggestions of a library counts, but for those of its first turn:
+machine does falls on all of them, and the median of a library counts, the suggestions of its first turn left out:
 Python and numpy run code faster from about the tenth time on.
 
 Spaces: `flat5`, `flat20` and `flat100` have so many independent parameters of four kinds; `nested` is the classifier

@@ -147,7 +147,7 @@ def test_the_latest_trials_and_the_failed_ones_are_kernels_of_their_own(failures
     _, quick = TPE().densities(compiled, history)
     bad = split(history, tenth, True).bad
     failed = history.kind[bad] == FAILED
-    assert settled(127) == 126 and quick.settled.latest.total == (FAILED_WEIGHT if failures else 1.0)
+    assert settled(127) == 126 and quick.latest.total == (FAILED_WEIGHT if failures else 1.0)
     assert failed.sum() == failures + (failures > 0)
     points = evidence._observed(layout, history, bad)
     each = [quick.tables.sigma(widths.levels)[:, None] for widths in quick.settled.widths]

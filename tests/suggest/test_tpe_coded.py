@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -14,7 +17,7 @@ from hpspace.history import FAILED, OK, PENDING, History
 from hpspace.suggest.tpe import evidence, latest
 from hpspace.suggest.tpe.algorithm import TPE, layout_of
 from hpspace.suggest.tpe.candidates import Candidates
-from hpspace.suggest.tpe.parzen import prior_density
+from hpspace.suggest.tpe.parzen import Parzen, prior_density
 from hpspace.suggest.tpe.sampler import Sampler
 from hpspace.suggest.tpe.score import densities_at
 
@@ -138,7 +141,7 @@ def test_the_latest_kernels_number_by_number_are_those_of_arrays(space, kinds, m
     for few in (latest.FEW_COLUMNS, 0):
         monkeypatch.setattr(latest, "FEW_COLUMNS", few)
         history = searched(compiled, 1023, kinds=kinds)
-        found.append(TPE().densities(compiled, history)[1].latest)
+        found.append(TPE().densities(compiled, history)[1].latest.kernels)
     assert len(found[0]) == len(found[1]) > 10
     for number, array in zip(*found):
         np.testing.assert_allclose(number.coefficients, array.coefficients, rtol=1e-12, atol=1e-12)
@@ -159,6 +162,101 @@ def test_a_latest_trial_that_fails_repels_more_at_once():
     first = before.at(at).log_joint[0]
     history.update(np.arange(len(history) - 3, len(history)), np.zeros(3), [FAILED] * 3)
     after = TPE().densities(compiled, history)[1]
-    assert len(after.latest) >= 3
+    assert len(after.latest.kernels) >= 3
     assert after.at(at).log_joint[0] > first + 0.3
     assert before.at(at).log_joint[0] == first
+
+
+# ---------------------------------------------------------------- interrupts and threads
+
+
+def interrupted_at(step, call):
+    """Run a call and raise KeyboardInterrupt at the step-th line of hpspace that it executes; whether it was."""
+    left = [step]
+
+    def trace(frame, event, arg):
+        if "hpspace" not in frame.f_code.co_filename:
+            return None
+        if event == "line":
+            left[0] -= 1
+            if left[0] == 0:
+                raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        call()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+@pytest.mark.parametrize("some_failed", [False, True], ids=["ok", "some failed"])
+def test_an_interrupt_at_any_line_leaves_what_is_kept_as_it_was(some_failed):
+    """Trials come, one becomes another, Ctrl-C in the next proposal; then the proposal and weights are as without."""
+    compiled, step, interrupted = compile_space(TREE), 1, True
+
+    def grown():
+        history = searched(compiled, 1030, kinds=[OK] * 9 + [FAILED] if some_failed else [OK])
+        TPE().propose(compiled, history, 1, np.random.default_rng(0))
+        more = searched(compiled, 24, seed=1)
+        history.append(more.values, more.losses, [OK, PENDING, FAILED if some_failed else OK] * 8)
+        if some_failed:
+            history.update([1028], [0.0], [FAILED if history.kind[1028] == OK else OK])
+        return history
+
+    whole = grown()
+    expected = TPE().propose(compiled, whole, 2, np.random.default_rng(5)).values
+    total = TPE().densities(compiled, whole)[1].total
+    while interrupted:
+        history = grown()
+        interrupted = interrupted_at(
+            step, lambda h=history: TPE().propose(compiled, h, 2, np.random.default_rng(5))
+        )
+        proposed = TPE().propose(compiled, history, 2, np.random.default_rng(5)).values
+        np.testing.assert_array_equal(proposed, expected)
+        assert TPE().densities(compiled, history)[1].total == total
+        step += 17
+    assert step > 400
+
+
+def test_threads_that_propose_from_one_history_do_so_as_one_alone():
+    """Three at once, each time after many trials came together; the switches between them are as frequent as can be."""
+    compiled, before = compile_space(TREE), sys.getswitchinterval()
+    whole = searched(compiled, 1300)
+    history, alone = History(compiled), History(compiled)
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(3) as pool:
+            for first, end in itertools.pairwise(
+                [0, 1060, 1071, 1087, 1100, 1123, 1150, 1180, 1211, 1230, 1300]
+            ):
+                for one in (history, alone):
+                    one.append(whole.values[first:end], whole.losses[first:end], [OK] * (end - first))
+                expected = [
+                    TPE().propose(compiled, alone, 1, np.random.default_rng(i)).values for i in range(6)
+                ]
+                jobs = [
+                    pool.submit(TPE().propose, compiled, history, 1, np.random.default_rng(i))
+                    for i in range(6)
+                ]
+                for job, values in zip(jobs, expected):
+                    np.testing.assert_array_equal(job.result().values, values)
+    finally:
+        sys.setswitchinterval(before)
+
+
+def test_a_candidate_far_out_on_an_endless_grid_has_a_score():
+    """The bin of such a value has width 0 in floating point; its density was 0 / 0."""
+    compiled = compile_space({"e": hp.qlognormal("e", 0, 8, 1), "x": hp.uniform("x", 0, 1)})
+    history = searched(compiled, 40)
+    good, bad = TPE().densities(compiled, history)
+    assert isinstance(bad, Parzen)
+    far = Candidates.at(compiled, layout_of(compiled), np.array([[9.7e15, 0.5], [1.0, 0.5]]))
+    assert (far.points.high - far.points.low)[0, 0] == 0.0
+    for density in (good, bad):
+        at = density.at(far.points)
+        assert np.isfinite(at.log_joint).all() and np.isfinite(at.log_marginals).all()

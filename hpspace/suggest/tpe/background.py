@@ -51,7 +51,7 @@ class Background:
 
     Attributes
     ----------
-    latest : list of Kernel
+    latest : Latest
         The other trials.
     total, totals : float and float64 array, shape (D,)
         Weight behind the joint density, and behind each marginal, the prior's included.
@@ -68,9 +68,8 @@ class Background:
         self.front = front
         self.tables = settled.tally.tables
         self.layout = settled.tally.layout
-        settled.latest.follow(history, failed)
-        self.latest = settled.latest.kernels.copy()
-        self.total = settled.kernels.total + settled.prior_weight + settled.latest.total
+        self.latest = settled.latest = settled.latest.followed(history, failed)
+        self.total = settled.kernels.total + settled.prior_weight + self.latest.total
         self.totals = settled.totals
         self._history = history
 
@@ -98,14 +97,14 @@ class Background:
         """Return the densities of other mixtures and this one, see `blocks.evaluate`."""
         if self.tables.others and points is not None:
             others = [*others, self._others()]
-        stack = self.settled.beside(fronts, self.latest, self.total)
-        return evaluate(stack, x, active, numbers, points, others)
+        joined = self.settled.beside(fronts, self.latest).joined(self.latest.kernels, self.total)
+        return evaluate(joined, x, active, numbers, points, others)
 
     def _others(self) -> Others:
         """Return the grids without tables, alone; their kernels stand for all trials."""
         rows, tables, settled = self.tables.others, self.tables, self.settled
-        late = np.array(settled.latest.rows[: len(self.latest)], dtype=np.intp)
-        failed = np.array([kernel.failed for kernel in self.latest], dtype=np.intp)
+        late = np.array(self.latest.rows, dtype=np.intp)
+        failed = np.array([kernel.failed for kernel in self.latest.kernels], dtype=np.intp)
         order = settled.kernels.order
         chosen = np.append(settled.rows if order is None else settled.rows[order], late)
         points = Points.of(self.layout, self._history.coords[chosen], self._history.bins_of(chosen))

@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,15 +112,10 @@ class Stack:
     ----------
     starts : list of int
         First row of each mixture: the prior's kernel.
-    coefficients : float64 array, shape (N, width)
-        Coefficients of all kernels: of the features of `tables`, of the log declared density, and for each mixture of
-        the log marginals that stand in for what its trials lack, if any trial lacks anything.
-    centres : int array, shape (G, N)
-        Where the kernels stand on the tabled grids: columns of `grids`, of all blocks one after the other.
     cells, slopes : float64 arrays, shape (mixtures, cells)
         Marginal densities, and how much larger they are in the next cell of a smooth column.
     log_totals : float64 array, shape (mixtures, 1)
-        Logs of the weights behind the joint densities, the latest kernels' included.
+        Logs of the weights behind the joint densities.
     moderate : bool
         As for `log_sums`.
     """
@@ -166,33 +162,31 @@ class Stack:
         self._coefficients = np.concatenate([*rows, np.zeros((MOST_LATEST, self.width))])
         room = np.empty((len(tables.tabled), MOST_LATEST), dtype=np.intp)
         self._centres = np.concatenate([*centres, room], axis=1)
-        self._latest: list[Kernel] = []
-        self._cut()
+        self._written: tuple[Kernel, ...] = ()  # what is in the room
+        self._writing = Lock()  # a history may be searched by several threads at once
 
-    def _cut(self) -> None:
-        """Show what is written so far."""
-        n = self._own + len(self._latest)
-        self.coefficients: Matrix = self._coefficients[:n]
-        self.centres: Codes = self._centres[:, :n]
-
-    def follow(self, latest: list[Kernel], total: float) -> None:
-        """Let kernels of single trials join the last mixture, of which its marginals do not know.
+    def joined(self, latest: tuple[Kernel, ...], total: float) -> Joined:
+        """Return the mixtures with kernels of single trials in the last one, of which its marginals do not know.
 
         Parameters
         ----------
-        latest : list of Kernel
-            All of them, at most `MOST_LATEST`; those that are here already are not written again.
+        latest : tuple of Kernel
+            The kernels, at most `MOST_LATEST`; those that were here the last time are not written again.
         total : float
-            The weight behind that mixture's joint density, theirs included.
+            The weight behind the last mixture's joint density, theirs included.
         """
-        known = len(self._latest)
-        if self._latest != latest[:known]:  # one of them failed since, or this is an earlier look
-            known = 0
-        for i in range(known, len(latest)):
-            self._write(self._own + i, latest[i])
-        self._latest = latest
-        self.log_totals[-1] = math.log(total)
-        self._cut()
+        with self._writing:
+            known = len(self._written)
+            if self._written != latest[:known]:  # one of them failed since, or this is an earlier look
+                known, self._written = 0, ()  # others may be reading what is there
+                self._coefficients, self._centres = self._coefficients.copy(), self._centres.copy()
+            for i in range(known, len(latest)):
+                self._write(self._own + i, latest[i])
+            self._written = latest
+            n = self._own + len(latest)
+            log_totals = self.log_totals.copy()
+            log_totals[-1] = math.log(total)
+            return Joined(self, self._coefficients[:n], self._centres[:, :n], log_totals)
 
     def _write(self, row: int, kernel: Kernel) -> None:
         """Write one kernel of the last mixture, whose last block has the failed trials, if any did."""
@@ -216,6 +210,29 @@ class Stack:
             )
             stand_ins[:, self._mixture_of[block]] = kernels.lacking
         return out, kernels.centres + self._before[block][:, None]
+
+
+@dataclass(frozen=True, eq=False)
+class Joined:
+    """A stack with the kernels of the latest trials.
+
+    Parameters
+    ----------
+    stack : Stack
+        The mixtures.
+    coefficients : float64 array, shape (N, width)
+        Coefficients of all kernels: of the features of `tables`, of the log declared density, and for each mixture of
+        the log marginals that stand in for what its trials lack, if any trial lacks anything.
+    centres : int array, shape (G, N)
+        Where the kernels stand on the tabled grids: columns of `grids`, of all blocks one after the other.
+    log_totals : float64 array, shape (mixtures, 1)
+        Logs of the weights behind the joint densities.
+    """
+
+    stack: Stack
+    coefficients: Matrix
+    centres: Codes
+    log_totals: Matrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -267,7 +284,7 @@ class Evaluation:
 
 
 def evaluate(
-    stack: Stack,
+    joined: Joined,
     x: Matrix,
     active: NDArray[np.bool_] | None,
     numbers: Codes | None,
@@ -278,7 +295,7 @@ def evaluate(
 
     Parameters
     ----------
-    stack : Stack
+    joined : Joined
         The mixtures.
     x, active, numbers
         As for `Sight`.
@@ -288,9 +305,10 @@ def evaluate(
     others : sequence of Others
         For each mixture, in the same case, the grids that are in no table.
     """
-    count, step = x.shape[1], max(1, _CHUNK // len(stack.coefficients))
+    stack = joined.stack
+    count, step = x.shape[1], max(1, _CHUNK // len(joined.coefficients))
     if count <= step:
-        return _evaluate(stack, Sight(stack.tables, x, active, stack.width, numbers), points, others)
+        return _evaluate(joined, Sight(stack.tables, x, active, stack.width, numbers), points, others)
     pieces = []
     for i in range(0, count, step):
         near = slice(i, i + step)
@@ -298,7 +316,7 @@ def evaluate(
         coded = None if numbers is None else numbers[near]
         some = None if points is None else points.select(near)
         sight = Sight(stack.tables, x[:, near], present, stack.width, coded)
-        pieces.append(_evaluate(stack, sight, some, others))
+        pieces.append(_evaluate(joined, sight, some, others))
     return Evaluation(
         stack.tables,
         np.concatenate([piece.log_joint for piece in pieces], axis=1),
@@ -307,21 +325,21 @@ def evaluate(
     )
 
 
-def _evaluate(stack: Stack, sight: Sight, points: Points | None, others: Sequence[Others]) -> Evaluation:
+def _evaluate(joined: Joined, sight: Sight, points: Points | None, others: Sequence[Others]) -> Evaluation:
     """Evaluate mixtures at points that were looked at."""
-    tables, features = stack.tables, sight.features
+    stack, tables, features = joined.stack, joined.stack.tables, sight.features
     logs = sight.log_marginals(stack.cells, stack.slopes)
     if stack.lacks:  # the marginals stand in for what trials lack
         features[tables.features + 1 :] = logs.reshape(-1, sight.n)
-    terms = product(features.T, stack.coefficients.T)
-    for grid, values, at in zip(stack.grids, sight.values, stack.centres):
+    terms = product(features.T, joined.coefficients.T)
+    for grid, values, at in zip(stack.grids, sight.values, joined.centres):
         terms += of_grid(grid, values, at)
     of_others = []
     if others and points is not None:
         parts = [slice(*ends) for ends in zip(stack.starts, [*stack.starts[1:], terms.shape[1]])]
         of_others = [_add_others(tables, other, points, terms[:, part]) for other, part in zip(others, parts)]
     joint = log_sums(terms, stack.starts, stack.moderate and not others)
-    joint -= stack.log_totals
+    joint -= joined.log_totals
     if points is not None and tables.fine:
         _add_widths(sight, points, joint, logs)
     return Evaluation(tables, joint, logs, of_others)
@@ -348,7 +366,7 @@ def _add_others(tables: Tables, others: Others, points: Points, terms: Matrix) -
     mixture, rows = others.mixture, tables.others
     mine = points.only(rows, tables.layout.reals)
     logs = mixture.log_kernels(mine)  # (others, c, n)
-    prior, on = mine.high - mine.low, mine.active
+    prior, on = np.maximum(mine.high - mine.low, 1e-300), mine.active
     held = np.einsum("gcn,gn->gc", np.exp(logs), mixture.held) * others.scale[:, None]
     held += mixture.prior_weight * prior
     marginals = np.where(on, np.log(held / others.totals[:, None]), 0.0)

@@ -15,6 +15,7 @@ Called by `tpe.algorithm`.
 from __future__ import annotations
 
 from functools import cached_property
+from threading import Lock
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -112,7 +113,15 @@ class Good:
         return Vicinity(self.layout, self._coords, self.rows)
 
 
-_GOOD: WeakKeyDictionary[History, dict[tuple[float, float], Good]] = WeakKeyDictionary()
+class _Kept:
+    """The good trials of a history by the parameters of `densities`."""
+
+    def __init__(self) -> None:
+        self.good: dict[tuple[float, float], Good] = {}
+        self.lock = Lock()  # a history may be searched by several threads at once
+
+
+_KEPT: WeakKeyDictionary[History, _Kept] = WeakKeyDictionary()
 
 
 def densities(
@@ -137,14 +146,15 @@ def densities(
     if not isinstance(parts.others, int):
         good = Good(space, layout, history, parts, prior_weight, min_bandwidth)
         return good.density, _bad_density(layout, history, parts, prior_weight, min_bandwidth)
-    kept = _GOOD.get(history) or _GOOD.setdefault(history, {})
-    known = kept.get((prior_weight, min_bandwidth))
-    if known is None or known.key != parts.key:
-        known = Good(space, layout, history, parts, prior_weight, min_bandwidth)
-        kept[prior_weight, min_bandwidth] = known
-    many = MANY_IF_FAILED if history.count(FAILED) else MANY
-    if parts.n_bad >= many and min_bandwidth >= SMALLEST_BANDWIDTH:  # which the bins resolve
-        return known.density, known.background(space, history, min_bandwidth)
+    kept = _KEPT.get(history) or _KEPT.setdefault(history, _Kept())
+    with kept.lock:
+        known = kept.good.get((prior_weight, min_bandwidth))
+        if known is None or known.key != parts.key:
+            known = Good(space, layout, history, parts, prior_weight, min_bandwidth)
+            kept.good[prior_weight, min_bandwidth] = known
+        many = MANY_IF_FAILED if history.count(FAILED) else MANY
+        if parts.n_bad >= many and min_bandwidth >= SMALLEST_BANDWIDTH:  # which the bins resolve
+            return known.density, known.background(space, history, min_bandwidth)
     return known.density, _bad_density(layout, history, parts, prior_weight, min_bandwidth)
 
 

@@ -14,6 +14,8 @@ import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,50 +55,69 @@ class Kernel:
     failed: bool
 
 
+@dataclass(frozen=True, eq=False)
 class Latest:
     """The trials of a history from one on, but some, as kernels.
 
+    A value: who follows the history makes another one, so that an interrupt, or another thread, finds it as it was.
+
     Parameters
     ----------
-    tables : Tables
-        The space's tables.
-    widths : sequence of Widths
-        How wide kernels are: those of trials that did not fail and, if any failed, those of the others.
-    weights : sequence of float
-        The same for how much they count.
-    first : int
-        The first trial.
-    without : int array
+    makers : sequence of Maker
+        Who makes kernels: of trials that did not fail and, if any failed, of the others.
+    without : frozenset of int
         Trials to leave out.
-
-    Attributes
-    ----------
-    rows : list of int
+    end : int
+        The first trial that was not looked at.
+    rows : tuple of int
         The trials that were followed.
-    kernels : list of Kernel
+    kernels : tuple of Kernel
         What they contribute.
-    total : float
-        The weights' sum.
-    lacks : bool
-        Whether any of them lacks a parameter.
     """
 
-    def __init__(
-        self, tables: Tables, widths: Sequence[Widths], weights: Sequence[float], first: int, without: Codes
-    ) -> None:
-        few = len(tables.layout.order) <= FEW_COLUMNS
-        writer = _Numbers if few else _Arrays
-        self._writers = [writer(tables, some, weight) for some, weight in zip(widths, weights)]
-        self._weights = weights
-        self._next = first
-        self._without = frozenset(row for row in without.tolist() if row >= first)
-        self.rows: list[int] = []
-        self.kernels: list[Kernel] = []
-        self.total = 0.0
-        self.lacks = False
+    makers: Sequence[Maker]
+    without: frozenset[int]
+    end: int
+    rows: tuple[int, ...] = ()
+    kernels: tuple[Kernel, ...] = ()
 
-    def follow(self, history: History, failed: NDArray[np.bool_] | None) -> None:
-        """Take in the trials that came, and those that failed since.
+    @cached_property
+    def total(self) -> float:
+        """The weights' sum."""
+        failed = sum(kernel.failed for kernel in self.kernels)
+        rest = self.makers[0].weight * (len(self.kernels) - failed)
+        return rest + self.makers[1].weight * failed if failed else rest
+
+    @cached_property
+    def lacks(self) -> bool:
+        """Whether any of them lacks a parameter."""
+        return any(kernel.lacking is not None for kernel in self.kernels)
+
+    @classmethod
+    def of(
+        cls, tables: Tables, widths: Sequence[Widths], weights: Sequence[float], first: int, without: Codes
+    ) -> Latest:
+        """Return none of them.
+
+        Parameters
+        ----------
+        tables : Tables
+            The space's tables.
+        widths : sequence of Widths
+            How wide kernels are: those of trials that did not fail and, if any failed, those of the others.
+        weights : sequence of float
+            The same for how much they count.
+        first : int
+            The first trial that is wanted.
+        without : int array
+            Trials to leave out.
+        """
+        maker = _Numbers if len(tables.layout.order) <= FEW_COLUMNS else _Arrays
+        makers = [maker(tables, some, weight) for some, weight in zip(widths, weights)]
+        return cls(makers, frozenset(row for row in without.tolist() if row >= first), first)
+
+    def followed(self, history: History, failed: NDArray[np.bool_] | None) -> Latest:
+        """Return these trials with those that came and as those that failed since; itself if nothing changed.
 
         Parameters
         ----------
@@ -105,54 +126,61 @@ class Latest:
         failed : bool array, shape (trials,), or None
             Which of them failed; None if none did.
         """
+        known = self.kernels
         if failed is not None:
-            for i, (row, kernel) in enumerate(zip(self.rows, self.kernels)):
-                if kernel.failed != failed[row]:
-                    self.total -= self._weights[kernel.failed]
-                    self.kernels[i : i + 1] = self._made(history, [row], failed)
-        new = [row for row in range(self._next, len(history)) if row not in self._without]
-        if new:
-            self.kernels += self._made(history, new, failed)
-            self.rows += new
-        self._next = len(history)
+            known = tuple(
+                self._made(history, [row], failed)[0] if kernel.failed != failed[row] else kernel
+                for row, kernel in zip(self.rows, known)
+            )
+        new = [row for row in range(self.end, len(history)) if row not in self.without]
+        if not new and known == self.kernels:
+            return self
+        kernels = (*known, *self._made(history, new, failed))
+        return Latest(self.makers, self.without, len(history), (*self.rows, *new), kernels)
 
     def _made(self, history: History, rows: list[int], failed: NDArray[np.bool_] | None) -> list[Kernel]:
-        """Return the kernels of some trials, and count their weights."""
+        """Return the kernels of some trials."""
+        if not rows:
+            return []
         if failed is None:
-            made = self._writers[0].kernels(history, rows, False)
-            self.total += self._weights[0] * len(rows)
-        else:
-            of: list[bool] = failed.take(rows).tolist()
-            found: dict[int, Kernel] = {}
-            for kind in sorted(set(of)):
-                mine = [row for row, own in zip(rows, of) if own == kind]
-                found.update(zip(mine, self._writers[kind].kernels(history, mine, kind)))
-            made = [found[row] for row in rows]
-            self.total += sum(self._weights[kind] for kind in of)
-        self.lacks = self.lacks or any(kernel.lacking is not None for kernel in made)
-        return made
+            return self.makers[0].kernels(history, rows, False)
+        made: dict[int, Kernel] = {}
+        of: list[bool] = failed.take(rows).tolist()
+        for kind in sorted(set(of)):
+            mine = [row for row, own in zip(rows, of) if own == kind]
+            made.update(zip(mine, self.makers[kind].kernels(history, mine, kind)))
+        return [made[row] for row in rows]
+
+
+class Maker(Protocol):
+    """Makes kernels of one kind: of trials that failed, or of others."""
+
+    weight: float
+
+    def kernels(self, history: History, rows: list[int], failed: bool) -> list[Kernel]:
+        """Return the kernels of some trials, at least one."""
 
 
 class _Arrays:
-    """Makes kernels of one kind, of trials that failed or of others, as `kernels` does."""
+    """Makes them as `kernels` does."""
 
     def __init__(self, tables: Tables, widths: Widths, weight: float) -> None:
         self._tables = tables
         self._widths = widths
-        self._weight = weight
+        self.weight = weight
 
     def kernels(self, history: History, rows: list[int], failed: bool) -> list[Kernel]:
-        """Return the kernels of some trials, at least one."""
+        """See `Maker`."""
         first = rows[0]
         notes = Notes.of(self._tables, history, first, rows[-1] + 1).take(np.array(rows) - first)
-        made = kernels_of(self._tables, notes, self._widths, np.full(len(rows), self._weight))
+        made = kernels_of(self._tables, notes, self._widths, np.full(len(rows), self.weight))
         lacking = [None] * len(rows) if made.lacking is None else made.lacking
         parts = zip(made.coefficients, lacking, made.centres.T)
         return [Kernel(coefficients, lacks, centres, failed) for coefficients, lacks, centres in parts]
 
 
 class _Numbers:
-    """The same number by number."""
+    """Makes them number by number."""
 
     def __init__(self, tables: Tables, widths: Widths, weight: float) -> None:
         order = tables.layout.order
@@ -175,17 +203,17 @@ class _Numbers:
         )
         self._miss: list[float] = widths.miss.tolist()
         self._hit: list[float] = (widths.miss + widths.gain).tolist()
-        self._log_weight = math.log(weight)
+        self.weight = weight
 
     def kernels(self, history: History, rows: list[int], failed: bool) -> list[Kernel]:
-        """Return the kernels of some trials."""
+        """See `Maker`."""
         return [self._kernel(history, row, failed) for row in rows]
 
     def _kernel(self, history: History, row: int, failed: bool) -> Kernel:
         x: list[float] = history.coords[row].tolist()
         centres, halves = self._on_grids(history, row, x)
         lacking = [x[column] != x[column] for column in self._columns]
-        coefficients = [*self._normal(x, halves), *self._codes(x), self._log_weight]
+        coefficients = [*self._normal(x, halves), *self._codes(x), math.log(self.weight)]
         return Kernel(coefficients, lacking if any(lacking) else None, centres, failed)
 
     def _on_grids(self, history: History, row: int, x: list[float]) -> tuple[list[int], dict[int, float]]:

@@ -316,7 +316,8 @@ class Parzen:
 def prior_density(layout: Layout, points: Points) -> NDArray[np.float64]:
     """Return the declared density of each coordinate: 1, the bin's width, or the option's probability; (D, c)."""
     out = np.ones(points.x.shape)
-    np.subtract(points.high, points.low, out=out[layout.reals : layout.numeric])
+    widths = out[layout.reals : layout.numeric]
+    np.maximum(np.subtract(points.high, points.low, out=widths), 1e-300, out=widths)  # far out they vanish
     out[layout.numeric :] = code_probabilities(layout, points.x[layout.numeric :])
     return out
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from hpspace.suggest.tpe.blocks import MOST_LATEST, Block, Mixture, Stack
 from hpspace.suggest.tpe.grids import BINS, Level
 from hpspace.suggest.tpe.kernels import Kernels, Widths, kernels_of
-from hpspace.suggest.tpe.latest import Kernel, Latest
+from hpspace.suggest.tpe.latest import Latest
 from hpspace.suggest.tpe.notes import Notes
 from hpspace.suggest.tpe.tables import Codes, Matrix, Tables
 from hpspace.suggest.tpe.tally import Counts, Tally
@@ -153,20 +153,19 @@ class Settled:
         self.kernels = Weighted.of(tables, tally.notes.take(rows), weights, which, self.widths)
         self._cells = self._marginals()
         self._total = self.kernels.total + prior_weight
-        self.latest = Latest(tables, self.widths, (1.0, FAILED_WEIGHT), self.n, without)
+        self.latest = Latest.of(tables, self.widths, (1.0, FAILED_WEIGHT), self.n, without)
         self._made: tuple[list[Mixture | int], Stack] | None = None
 
-    def beside(self, fronts: Sequence[Mixture], latest: list[Kernel], total: float) -> Stack:
-        """Return the stack of other mixtures and this one, with the kernels of the latest trials; see `Stack.follow`.
+    def beside(self, fronts: Sequence[Mixture], latest: Latest) -> Stack:
+        """Return the stack of other mixtures and this one, which the latest trials may join.
 
         It is the same object while the mixtures are the same.
         """
         # a grid may have new centres since, at which the latest kernels stand
         key: list[Mixture | int] = [*fronts, *[grid.n for grid in self.tally.tables.growing]]
-        made, lacks = self._made, self.latest.lacks
-        if made is None or made[0] != key or (lacks and not made[1].lacks):
-            made = self._made = key, Stack(self.tally.tables, [*fronts, self.mixture], lacks)
-        made[1].follow(latest, total)
+        made = self._made
+        if made is None or made[0] != key or (latest.lacks and not made[1].lacks):
+            made = self._made = key, Stack(self.tally.tables, [*fronts, self.mixture], latest.lacks)
         return made[1]
 
     @property
