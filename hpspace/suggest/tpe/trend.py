@@ -25,17 +25,17 @@ from numpy.typing import NDArray
 
 from hpspace.history import OK, PENDING, PRUNED, History
 from hpspace.space.compiled import CompiledSpace
-from hpspace.suggest.criteria import logEI_gaussian
 from hpspace.suggest.linalg import cholesky, product, solve
 from hpspace.suggest.surrogate import targets
 from hpspace.suggest.surrogate.features import Matrix, features
 from hpspace.suggest.surrogate.gp import correlation
+from hpspace.suggest.surrogate.incumbent import Incumbent
 
 Vector = NDArray[np.float64]
 
 #: Length scales and noise variances (of a unit signal) among which the likelihood chooses.
 LENGTHS = (0.3, 0.6, 1.2, 2.4)
-NOISES = (1e-3, 1e-1, 0.5)
+NOISES = (1e-4, 1e-1, 0.5, 2.0)
 
 #: Squared distance of two different options.
 CHOICE_DISTANCE = 0.15
@@ -83,8 +83,8 @@ class Trend:
         ``R^-1 y``.
     variance : float
         Variance of the signal.
-    best : float
-        Lowest posterior mean at a trial.
+    incumbent : Incumbent
+        The trial of lowest loss, which is to be improved on.
     """
 
     space: CompiledSpace
@@ -94,7 +94,7 @@ class Trend:
     lower: Matrix
     alpha: Vector
     variance: float
-    best: float
+    incumbent: Incumbent
 
     @classmethod
     def of(cls, space: CompiledSpace, history: History, by_rank: bool = False) -> Trend | None:
@@ -127,6 +127,8 @@ class Trend:
         lower = _factor(plain, kernel.noise)
         whitened = solve(lower, y)
         alpha = solve(lower, whitened, transposed=True)
+        variance = max(1e-12, float(whitened @ whitened) / len(y))
+        first = int(y.argmin())
         return cls(
             space=space,
             seen=seen,
@@ -134,8 +136,8 @@ class Trend:
             scale=scale,
             lower=lower,
             alpha=alpha,
-            variance=max(1e-12, float(whitened @ whitened) / len(y)),
-            best=float(np.einsum("mn,n->m", plain, alpha).min()),
+            variance=variance,
+            incumbent=Incumbent(float(y[first]), float(plain[first] @ alpha), variance * kernel.noise),
         )
 
     def scores(self, values: Matrix) -> Vector:
@@ -158,8 +160,8 @@ class Trend:
         k = self._correlation(points, self.seen)  # (c, n)
         unexplained = solve(self.lower, k.T)
         left = np.maximum(1e-12, 1.0 - np.einsum("nc,nc->c", unexplained, unexplained))
-        improvement = logEI_gaussian(-np.einsum("cn,n->c", k, self.alpha), self.variance * left, -self.best)
-        score: Vector = np.maximum(np.asarray(improvement), _LOWEST)
+        gain = self.incumbent.log_gain(np.einsum("cn,n->c", k, self.alpha), self.variance * left)
+        score: Vector = np.maximum(gain, _LOWEST)
         for row in self.waiting:
             score += self._less_around(points, row)
         return score
