@@ -70,7 +70,7 @@ def test_scores_are_the_log_of_what_the_incumbent_is_expected_to_gain(noise):
     chance = noise * np.random.default_rng(3).standard_normal(40)
     plain = searched()
     history = searched(loss=lambda _: plain.losses + chance)
-    points = SPACE.sample(np.random.default_rng(1), 25).values
+    points = SPACE.sample(np.random.default_rng(1), 80).values
     kernel = chosen_kernel(SPACE, history, np.arange(40))
     mean, sd, deviation, (seen, believed) = dense(history, kernel, SPACE.encode(points))
     total = np.hypot(sd, deviation)

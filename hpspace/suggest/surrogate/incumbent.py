@@ -7,7 +7,7 @@ observed at ``y*`` and is believed to be worth ``m*``:
 
     gain = E[(m* - f) 1{y < y*}] = (m* - m) Phi(z) + (s^2 / v) phi(z),     v^2 = s^2 + t^2,  z = (y* - m) / v,
 
-from ``E[f | y] = m + (s / v)^2 (y - m)``. Without noise, ``m* = y*`` and ``v = s``, it is the usual expected improvement
+as ``E[f | y] = m + (s / v)^2 (y - m)``. Without noise, ``m* = y*`` and ``v = s``, it is the usual expected improvement
 (Jones, Schonlau & Welch 1998). With much noise it does three things which that one does not: a lucky incumbent, whose
 mean is poor, is worth replacing by points that are merely believed to be good; a point believed to be worse than the
 incumbent is a risk, for its own luck may put it first; and a lower observation must be within reach.
@@ -24,14 +24,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hpspace.dists.normal import log_ndtr
+from hpspace.dists.normal import erfcx, log_ndtr
 
 Vector = NDArray[np.float64]
 
 #: The gain of a point that comes first is taken to be at least this many of its standard deviations.
 _LEAST_GAIN = 1e-3
 
-_LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
+_SQRT_2, _SQRT_2_OVER_PI = math.sqrt(2.0), math.sqrt(2.0 / math.pi)
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,6 @@ class Incumbent:
         total = np.sqrt(variance + self.noise)
         z = (self.seen - mean) / total
         log_first = log_ndtr(z)
-        hazard = np.exp(-0.5 * z * z - _LOG_SQRT_2PI - log_first)
+        hazard = _SQRT_2_OVER_PI / erfcx(-z / _SQRT_2)  # phi / Phi
         gain = self.mean - mean + variance / total * hazard
         return np.asarray(log_first + np.log(np.maximum(gain, _LEAST_GAIN * np.sqrt(variance))))

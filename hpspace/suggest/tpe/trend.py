@@ -1,8 +1,8 @@
 """What the losses themselves say, while trials are few: a small Gaussian process that joins the ratio of densities.
 
 The densities of good and bad trials forget how good and how bad, which costs most while there are few of them. So up
-to `TPE.trend_trials` trials a candidate's score is its log expected improvement under a Gaussian process, plus a
-fraction of its log density ratio. The process is as plain as one can be: a Matern-5/2 kernel of the distance in prior
+to `TPE.trend_trials` trials a candidate's score is its log expected improvement under a Gaussian process, noise
+considered (`surrogate.incumbent`), plus a fraction of its log density ratio. The process is as plain as one can be: a Matern-5/2 kernel of the distance in prior
 quantiles, *one* length scale for all parameters, and length scale and noise chosen from short lists by their
 likelihood. What it lacks, knowledge of which parameters matter and of branches, the ratio has; and the candidates
 are the ratio's too.
