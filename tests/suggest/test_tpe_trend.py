@@ -85,6 +85,15 @@ def test_scores_are_the_log_of_what_the_incumbent_is_expected_to_gain(noise):
     np.testing.assert_allclose(scores[clear], np.log(gain[clear]), rtol=1e-4, atol=1e-4)
 
 
+def test_where_trials_failed_the_step_beside_them_is_not_taken_for_noise():
+    history = searched(loss=lambda values: np.random.default_rng(5).standard_normal(len(values)))
+    assert Trend.of(SPACE, history).incumbent.noise > 0
+    history.append(history.values[:1] * 0.5, [np.nan], [FAILED])
+    incumbent = Trend.of(SPACE, history).incumbent
+    assert incumbent.noise == 0
+    assert incumbent.seen == incumbent.mean
+
+
 def test_the_kernel_is_the_one_of_highest_likelihood():
     """scipy's normal density, with the best variance put in, orders the kernels as we do."""
     history = searched(32)
@@ -140,6 +149,8 @@ def test_a_failed_trial_counts_as_the_worst_loss():
     failed.append(values, losses, [FAILED if i == 7 else OK for i in range(30)])
     known = np.where(np.arange(30) == 7, np.delete(losses, 7).max(), losses)
     worst.append(values, known, [OK] * 30)
+    for history in (failed, worst):  # that some trial failed is known to both
+        history.append(values[:1] * 0.5, [np.nan], [FAILED])
     points = SPACE.sample(np.random.default_rng(1), 10).values
     a, b = (Trend.of(SPACE, h).scores(points) for h in (failed, worst))
     np.testing.assert_array_equal(a, b)
