@@ -60,20 +60,38 @@ def dense(history, kernel, coords):
     cross = np.array([[k(a, b) for b in rows] for a in coords])
     mean = cross @ inverse @ y
     left = 1.0 - np.einsum("ij,jk,ik->i", cross, inverse, cross)
-    return mean, np.sqrt(variance * left), (plain @ inverse @ y).min()
+    incumbent = y.min(), (plain @ inverse @ y)[y.argmin()]
+    return mean, np.sqrt(variance * left), np.sqrt(variance * kernel.noise), incumbent
 
 
-def test_scores_are_the_log_expected_improvement_of_the_process():
-    history = searched()
-    points = SPACE.sample(np.random.default_rng(1), 25).values
+@pytest.mark.parametrize("noise", [0.0, 0.3])
+def test_scores_are_the_log_of_what_the_incumbent_is_expected_to_gain(noise):
+    """Beside numerical integration over the observation that a candidate may have."""
+    chance = noise * np.random.default_rng(3).standard_normal(40)
+    plain = searched()
+    history = searched(loss=lambda _: plain.losses + chance)
+    points = SPACE.sample(np.random.default_rng(1), 80).values
     kernel = chosen_kernel(SPACE, history, np.arange(40))
-    mean, sd, best = dense(history, kernel, SPACE.encode(points))
-    z = (best - mean) / sd
-    expected = np.log(sd * (norm.pdf(z) + z * norm.cdf(z)))
+    mean, sd, deviation, (seen, believed) = dense(history, kernel, SPACE.encode(points))
+    total = np.hypot(sd, deviation)
+    observed = seen - total * np.linspace(0, 12, 100_001)[:, None]  # all that would come first
+    worth = mean + (sd / total) ** 2 * (observed - mean)
+    density = norm.pdf(observed, mean, total)
+    gain = ((believed - worth) * density).sum(axis=0) * total * 12 / 100_000
     scores = Trend.of(SPACE, history).scores(points)
-    clear = expected > -30  # further out the plain formula cancels
+    clear = gain > 1e-8 * sd  # further out, and below the cut, plain formulas say something else
+    clear &= gain > 2e-3 * sd * norm.cdf((seen - mean) / total)
     assert clear.sum() > 5
-    np.testing.assert_allclose(scores[clear], expected[clear], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(scores[clear], np.log(gain[clear]), rtol=1e-4, atol=1e-4)
+
+
+def test_where_trials_failed_the_step_beside_them_is_not_taken_for_noise():
+    history = searched(loss=lambda values: np.random.default_rng(5).standard_normal(len(values)))
+    assert Trend.of(SPACE, history).incumbent.noise > 0
+    history.append(history.values[:1] * 0.5, [np.nan], [FAILED])
+    incumbent = Trend.of(SPACE, history).incumbent
+    assert incumbent.noise == 0
+    assert incumbent.seen == incumbent.mean
 
 
 def test_the_kernel_is_the_one_of_highest_likelihood():
@@ -131,6 +149,8 @@ def test_a_failed_trial_counts_as_the_worst_loss():
     failed.append(values, losses, [FAILED if i == 7 else OK for i in range(30)])
     known = np.where(np.arange(30) == 7, np.delete(losses, 7).max(), losses)
     worst.append(values, known, [OK] * 30)
+    for history in (failed, worst):  # that some trial failed is known to both
+        history.append(values[:1] * 0.5, [np.nan], [FAILED])
     points = SPACE.sample(np.random.default_rng(1), 10).values
     a, b = (Trend.of(SPACE, h).scores(points) for h in (failed, worst))
     np.testing.assert_array_equal(a, b)

@@ -1,9 +1,9 @@
-"""Where a Gaussian process expects most: candidates around good points, ranked by expected improvement.
+"""Where a Gaussian process expects most: candidates around good points, ranked by what they are expected to gain.
 
 Candidates are draws from the prior, perturbations of the best trials, and tpe's own draws; the best of them are then
 perturbed again, twice. Everything is perturbed in coordinates, decoded and encoded again, so grids and dependent
-bounds are exact. Expected improvement is that over the best posterior mean, not over the best observation, so that one
-lucky noisy loss does not stop the search.
+bounds are exact. What a candidate is expected to gain takes into account that losses may be noisy, see
+`surrogate.incumbent`.
 
 Axes: c candidates, D parameters.
 """
@@ -18,7 +18,6 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from hpspace.space.compiled import CompiledSpace
-from hpspace.suggest.criteria import logEI_gaussian
 from hpspace.suggest.surrogate.features import Matrix, features
 from hpspace.suggest.surrogate.gp import Posterior
 
@@ -103,10 +102,10 @@ def filled(space: CompiledSpace, coords: Matrix, rng: Generator) -> Matrix:
     return np.where(np.isnan(coords), prior_coords(space, rng, len(coords)), coords)
 
 
-def log_improvement(process: Posterior, seen: Matrix, best: float) -> NDArray[np.float64]:
-    """Return the log expected improvement below `best` at features (c, D), shape (c,)."""
+def log_gain(process: Posterior, seen: Matrix) -> NDArray[np.float64]:
+    """Return the log of what trials at features (c, D) are expected to gain, shape (c,)."""
     mean, sd = process.at(seen)
-    return np.asarray(logEI_gaussian(-mean, sd * sd, -best))
+    return process.incumbent().log_gain(mean, sd * sd)
 
 
 def most_promising(
@@ -116,14 +115,14 @@ def most_promising(
     old: Container[bytes],
     rng: Generator,
 ) -> Matrix | None:
-    """Return the new point of highest expected improvement that was found.
+    """Return the new point of highest expected gain that was found.
 
     Parameters
     ----------
     space : CompiledSpace
         The space.
     process : Posterior
-        The process; its best posterior mean at a trial is the value to improve on.
+        The process.
     first : Candidates
         Where to start.
     old : container of bytes
@@ -136,12 +135,11 @@ def most_promising(
     float64 array of shape (1, D), or None
         Raw values; None if every candidate is old.
     """
-    best = float(process.at(process.x)[0].min())
-    pool, score = first, log_improvement(process, first.seen, best)
+    pool, score = first, log_gain(process, first.seen)
     for _ in range(ROUNDS):
         top = np.argsort(-score, kind="stable")[:REFINED]
         near = Candidates.at(space, perturbed(space, np.repeat(pool.coords[top], MOVES, axis=0), rng))
-        pool, score = pool.joined(near), np.append(score, log_improvement(process, near.seen, best))
+        pool, score = pool.joined(near), np.append(score, log_gain(process, near.seen))
     return first_new(space, pool.values, score, old)
 
 

@@ -5,7 +5,7 @@ k(x, x') = s^2 (1 + sqrt(5) r + 5 r^2 / 3) exp(-sqrt(5) r),   r^2 = sum_d w_d de
 with delta as in `features.distances` and w_d = 1 / l_d^2 (Rasmussen & Williams 2006, eq. 4.17 and section 5.1 for the
 automatic relevance determination). Length scales have the dimension-scaled log-normal prior of Hvarfner et al. (2024,
 "Vanilla Bayesian optimization performs great in high dimensions"), which keeps the model smooth while there are few
-trials for many parameters. The noise has a wide prior around a thousandth of the variance.
+trials for many parameters. The noise has a wide prior around a hundredth of the variance.
 
 Pure numpy, and scipy's L-BFGS when fitting. Axes: n trials, m points, D parameters.
 """
@@ -21,13 +21,14 @@ from numpy.typing import NDArray
 from hpspace.suggest.linalg import cholesky, product, times_vector
 from hpspace.suggest.linalg import inverse as inverted
 from hpspace.suggest.surrogate.features import Matrix, embedded, squared_distances
+from hpspace.suggest.surrogate.incumbent import Incumbent
 
 _SQRT5 = math.sqrt(5.0)
 
 #: Prior of log l: normal with mean sqrt(2) + log(D) / 2 and variance 3.
 _LENGTH_VARIANCE = 3.0
-#: Prior of the log noise variance: normal around log 1e-3.
-_NOISE_MEAN, _NOISE_SD = math.log(1e-3), 1.5
+#: Prior of the log noise variance: normal around log 1e-2, and wide, for there are losses without and with much noise.
+_NOISE_MEAN, _NOISE_SD = math.log(1e-2), 2.5
 #: Prior of the log signal variance: standard normal, as the targets are standardised.
 _SIGNAL_SD = 1.0
 #: Added to the diagonal, so that equal points stay numerically apart.
@@ -195,13 +196,18 @@ class Posterior:
         Which columns are choices.
     hyper : Hyper
         Hyperparameters.
+    believed : int
+        How many of the trials, the last ones, were not observed but are believed; see `with_believed`.
     """
 
-    def __init__(self, x: Matrix, y: NDArray[np.float64], choice: NDArray[np.bool_], hyper: Hyper) -> None:
+    def __init__(
+        self, x: Matrix, y: NDArray[np.float64], choice: NDArray[np.bool_], hyper: Hyper, believed: int = 0
+    ) -> None:
         self.x = x
         self.y = y
         self.choice = choice
         self.hyper = hyper
+        self.believed = believed
         self._w = np.exp(hyper.log_w)
         self._s = math.exp(hyper.log_s)
         self._codes = [(int(d), np.unique(x[:, d])) for d in np.flatnonzero(choice)]
@@ -247,7 +253,15 @@ class Posterior:
         """
         return np.asarray(self.y - self._alpha / np.diag(self._inverse))
 
+    def incumbent(self) -> Incumbent:
+        """Return what is known of the trial of lowest observed target."""
+        noise = math.exp(self.hyper.log_noise)
+        first = int(self.y[: len(self.y) - self.believed].argmin())
+        mean = self.y[first] - (noise + _JITTER) * self._alpha[first]  # as K alpha = y
+        return Incumbent(float(self.y[first]), float(mean), noise)
+
     def with_believed(self, points: Matrix) -> Posterior:
         """Return the process after its own means at points (m, D) were observed there (kriging believer)."""
         mean, _ = self.at(points)
-        return Posterior(np.vstack([self.x, points]), np.append(self.y, mean), self.choice, self.hyper)
+        x, y = np.vstack([self.x, points]), np.append(self.y, mean)
+        return Posterior(x, y, self.choice, self.hyper, self.believed + len(points))

@@ -1,11 +1,11 @@
 """What the losses themselves say, while trials are few: a small Gaussian process that joins the ratio of densities.
 
 The densities of good and bad trials forget how good and how bad, which costs most while there are few of them. So up
-to `TPE.trend_trials` trials a candidate's score is its log expected improvement under a Gaussian process, plus a
-fraction of its log density ratio. The process is as plain as one can be: a Matern-5/2 kernel of the distance in prior
-quantiles, *one* length scale for all parameters, and length scale and noise chosen from short lists by their
-likelihood. What it lacks, knowledge of which parameters matter and of branches, the ratio has; and the candidates
-are the ratio's too.
+to `TPE.trend_trials` trials a candidate's score is its log expected improvement under a Gaussian process, noise
+considered (`surrogate.incumbent`), plus a fraction of its log density ratio. The process is as plain as one can be: a
+Matern-5/2 kernel of the distance in prior quantiles, *one* length scale for all parameters, and length scale and noise
+chosen from short lists by their likelihood. What it lacks, knowledge of which parameters matter and of branches, the
+ratio has; and the candidates are the ratio's too.
 
 k(x, x') = v m(w |x - x'|^2), with m as in `surrogate.gp`, w = 3 / (l^2 D) for D parameters: `l` is the length scale
 of a space of three parameters. Options that differ count like numbers that differ by `sqrt(CHOICE_DISTANCE)`.
@@ -23,19 +23,21 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from hpspace.history import OK, PENDING, PRUNED, History
+from hpspace.history import FAILED, OK, PENDING, PRUNED, History
 from hpspace.space.compiled import CompiledSpace
-from hpspace.suggest.criteria import logEI_gaussian
 from hpspace.suggest.linalg import cholesky, product, solve
 from hpspace.suggest.surrogate import targets
 from hpspace.suggest.surrogate.features import Matrix, features
 from hpspace.suggest.surrogate.gp import correlation
+from hpspace.suggest.surrogate.incumbent import Incumbent
 
 Vector = NDArray[np.float64]
 
 #: Length scales and noise variances (of a unit signal) among which the likelihood chooses.
 LENGTHS = (0.3, 0.6, 1.2, 2.4)
-NOISES = (1e-3, 1e-1, 0.5)
+NOISES = (1e-4, 1e-1, 0.5, 2.0)
+#: Those where some trials failed: the step beside them is neither to be followed closely nor all noise.
+NOISES_IF_FAILED = (1e-3, 1e-1, 0.5)
 
 #: Squared distance of two different options.
 CHOICE_DISTANCE = 0.15
@@ -83,8 +85,8 @@ class Trend:
         ``R^-1 y``.
     variance : float
         Variance of the signal.
-    best : float
-        Lowest posterior mean at a trial.
+    incumbent : Incumbent
+        What is to be improved on.
     """
 
     space: CompiledSpace
@@ -94,7 +96,7 @@ class Trend:
     lower: Matrix
     alpha: Vector
     variance: float
-    best: float
+    incumbent: Incumbent
 
     @classmethod
     def of(cls, space: CompiledSpace, history: History, by_rank: bool = False) -> Trend | None:
@@ -127,6 +129,8 @@ class Trend:
         lower = _factor(plain, kernel.noise)
         whitened = solve(lower, y)
         alpha = solve(lower, whitened, transposed=True)
+        variance = max(1e-12, float(whitened @ whitened) / len(y))
+        noise = 0.0 if (history.kind[rows] == FAILED).any() else variance * kernel.noise
         return cls(
             space=space,
             seen=seen,
@@ -134,8 +138,8 @@ class Trend:
             scale=scale,
             lower=lower,
             alpha=alpha,
-            variance=max(1e-12, float(whitened @ whitened) / len(y)),
-            best=float(np.einsum("mn,n->m", plain, alpha).min()),
+            variance=variance,
+            incumbent=_incumbent(y, np.einsum("mn,n->m", plain, alpha), noise),
         )
 
     def scores(self, values: Matrix) -> Vector:
@@ -158,8 +162,8 @@ class Trend:
         k = self._correlation(points, self.seen)  # (c, n)
         unexplained = solve(self.lower, k.T)
         left = np.maximum(1e-12, 1.0 - np.einsum("nc,nc->c", unexplained, unexplained))
-        improvement = logEI_gaussian(-np.einsum("cn,n->c", k, self.alpha), self.variance * left, -self.best)
-        score: Vector = np.maximum(np.asarray(improvement), _LOWEST)
+        gain = self.incumbent.log_gain(np.einsum("cn,n->c", k, self.alpha), self.variance * left)
+        score: Vector = np.maximum(gain, _LOWEST)
         for row in self.waiting:
             score += self._less_around(points, row)
         return score
@@ -190,6 +194,19 @@ class Trend:
 
     def _correlation(self, a: Matrix, b: Matrix) -> Matrix:
         return correlation(self.scale * _squared(self.space, a, b))
+
+
+def _incumbent(y: Vector, means: Vector, noise: float) -> Incumbent:
+    """Return what is to be improved on: the trial of lowest loss, or without noise the best posterior mean.
+
+    The border between trials that failed and others is a step, which a smooth process takes for noise. A good trial
+    beside it is then believed to be poor, and proposals crowd around it on both sides (22 % of the last 40 of 100
+    failed for 14 %, 25 seeds). So where trials failed noise is left out.
+    """
+    if not noise:
+        return Incumbent(float(means.min()), float(means.min()), 0.0)
+    first = int(y.argmin())
+    return Incumbent(float(y[first]), float(means[first]), noise)
 
 
 # ------------------------------------------------------------------------------------------------ the kernel
@@ -243,10 +260,11 @@ def _most_likely(space: CompiledSpace, history: History, rows: NDArray[np.intp],
         return Kernel(LENGTHS[1], NOISES[0])
     seen = _features(space, history.coords[rows])
     apart = _squared(space, seen, seen)
+    noises = NOISES_IF_FAILED if (history.kind[rows] == FAILED).any() else NOISES
     found: list[tuple[float, Kernel]] = []
     for length in LENGTHS:
         plain = correlation(_scale(space, length) * apart)
-        found += [(log_likelihood(plain, noise, y), Kernel(length, noise)) for noise in NOISES]
+        found += [(log_likelihood(plain, noise, y), Kernel(length, noise)) for noise in noises]
     return max(found, key=lambda pair: pair[0])[1]
 
 

@@ -35,11 +35,18 @@ class Problem:
         ``value(config) -> float``, noise-free, at least 0.
     noise : float
         Standard deviation of the noise that the algorithm sees.
+    unsteady : bool
+        Whether the noise's standard deviation is `noise` times ``1 + 4 value / (1 + value)``: little at the optimum.
     """
 
     space: Any
     value: Callable[[Config], float]
     noise: float = 0.0
+    unsteady: bool = False
+
+    def deviation(self, value: float) -> float:
+        """Return the standard deviation of the noise where the noise-free value is `value`."""
+        return self.noise * (1 + 4 * value / (1 + value)) if self.unsteady else self.noise
 
 
 def _rotation(rng: Generator, d: int) -> np.ndarray:
@@ -299,12 +306,59 @@ def optimizer(rng: Generator) -> Problem:
     return Problem(space, value)
 
 
-def noisy(make: Callable[[Generator], Problem], noise: float):
-    """Another problem whose losses are observed with noise."""
+def waves(d: int):
+    """A bowl with long, deep waves along every axis: far fewer valleys than Rastrigin's, and far apart."""
+
+    def make(rng: Generator) -> Problem:
+        optimum, length = rng.uniform(-4, 4, d), rng.uniform(2.5, 5.0, d)
+
+        def value(config: Config) -> float:
+            z = _vector(config, d) - optimum
+            return float((0.08 * z * z + 1 - np.cos(2 * np.pi * z / length)).sum())
+
+        return Problem(_box(d), value)
+
+    return make
+
+
+def rugged(d: int, levels: int, roughness: float):
+    """Like the validation error of a learner on a grid: smooth effects, a collapse, and chance in every cell.
+
+    Values between grid points are interpolated linearly, so that the best point is one of the grid.
+    """
+
+    def make(rng: Generator) -> Problem:
+        axes = np.meshgrid(*[np.linspace(0, 1, levels)] * d, indexing="ij")
+        optimum, weight = rng.uniform(0, 1, d), np.exp(rng.uniform(-4, 0, d))
+        z = [axis - centre for axis, centre in zip(axes, optimum)]
+        smooth = sum(w * part * part for w, part in zip(weight, z)) + rng.uniform(-1, 1) * z[0] * z[1]
+        collapse = 0.6 / (1 + np.exp(-12 * (axes[0] + rng.uniform(-0.3, 0.3) * axes[1] - 0.75)))
+        cells = smooth + collapse + roughness * rng.standard_normal(smooth.shape)
+        cells -= cells.min()
+        space = {f"x{i}": hp.float(f"x{i}", 1e-5, 1.0, log=True) for i in range(d)}
+
+        def value(config: Config) -> float:
+            at = [(1 + math.log10(config[f"x{i}"]) / 5) * (levels - 1) for i in range(d)]
+            part = cells
+            for position in at:
+                low = min(max(int(position), 0), levels - 2)
+                share = min(max(position - low, 0.0), 1.0)
+                part = (1 - share) * part[low] + share * part[low + 1]
+            return float(part)
+
+        return Problem(space, value)
+
+    return make
+
+
+def noisy(
+    make: Callable[[Generator], Problem], noise: float, unsteady: bool = False
+) -> Callable[[Generator], Problem]:
+    """Another problem whose losses are observed with noise; `unsteady`: more of it where losses are high."""
 
     def noisy_make(rng: Generator) -> Problem:
         problem = make(rng)
-        return Problem(problem.space, problem.value, noise)
+        return Problem(problem.space, problem.value, noise, unsteady)
 
     return noisy_make
 
@@ -333,4 +387,14 @@ FAMILIES: dict[str, Callable[[Generator], Problem]] = {
     "noisy-sphere5": noisy(_continuous(5, sphere), 5.0),
     "noisy-learner4": noisy(learner(4, 3), 0.1),
     "noisy-models": noisy(models, 0.1),
+    "cont-waves2": waves(2),
+    "cont-waves4": waves(4),
+    "hpo-rugged3": rugged(3, 10, 0.03),
+    "hpo-rugged5": rugged(5, 6, 0.03),
+    "noisy-rugged4": noisy(rugged(4, 8, 0.02), 0.06),
+    "noisy-unsteady4": noisy(rugged(4, 8, 0.02), 0.04, unsteady=True),
+    "noisy-peaks5": noisy(peaks, 1.0),
+    "noisy-table4": noisy(table(6, 4, ordered=False), 0.5),
+    "noisy-arms6": noisy(arms(6, 2.0), 0.1),
+    "noisy-mixed": noisy(mixed(3, 3, 3), 0.2),
 }

@@ -66,7 +66,7 @@ def incumbents(
             best += [best[-1]] * (trials - trial)
             break
         true.append(problem.value(space.config(batch.points()[0])))
-        seen.append(true[-1] + problem.noise * float(noise.standard_normal()))
+        seen.append(true[-1] + problem.deviation(true[-1]) * float(noise.standard_normal()))
         best.append(true[int(np.argmin(seen))])
         history.append(batch.values, [seen[-1]], [OK])
     return best, spent / trials
@@ -76,7 +76,7 @@ def random_level(problem: Problem, space: CompiledSpace, seed: int, draws: int =
     """Return the expected incumbent of random search after each budget, from many draws."""
     rng = np.random.default_rng([seed, 3])
     true = np.array([problem.value(space.config(point)) for point in space.sample(rng, draws).points()])
-    seen = true + problem.noise * rng.standard_normal(draws)
+    seen = true + np.array([problem.deviation(value) for value in true]) * rng.standard_normal(draws)
     by_rank = true[np.argsort(seen, kind="stable")]
     k = np.arange(draws + 1)
     levels = {}
