@@ -31,6 +31,11 @@ def searched(n=40, seed=0, space=SPACE, loss=None):
     return history
 
 
+def scores_of(history, values):
+    process = Trend.of(SPACE, history)
+    return process.scores(process.features(values))
+
+
 def distance(a, b):
     """Squared distance of two points in prior quantiles, written out for SPACE."""
     total = 0.0
@@ -78,7 +83,7 @@ def test_scores_are_the_log_of_what_the_incumbent_is_expected_to_gain(noise):
     worth = mean + (sd / total) ** 2 * (observed - mean)
     density = norm.pdf(observed, mean, total)
     gain = ((believed - worth) * density).sum(axis=0) * total * 12 / 100_000
-    scores = Trend.of(SPACE, history).scores(points)
+    scores = scores_of(history, points)
     clear = gain > 1e-8 * sd  # further out, and below the cut, plain formulas say something else
     clear &= gain > 2e-3 * sd * norm.cdf((seen - mean) / total)
     assert clear.sum() > 5
@@ -124,9 +129,7 @@ def test_what_is_kept_between_calls_changes_no_answer():
         grown.append(whole.values[i : i + 1], whole.losses[i : i + 1], [OK])
         Trend.of(SPACE, grown)
     points = SPACE.sample(np.random.default_rng(1), 10).values
-    np.testing.assert_array_equal(
-        Trend.of(SPACE, grown).scores(points), Trend.of(SPACE, whole).scores(points)
-    )
+    np.testing.assert_array_equal(scores_of(grown, points), scores_of(whole, points))
 
 
 def test_less_is_expected_near_a_pending_trial_and_nothing_changes_far_away():
@@ -135,9 +138,9 @@ def test_less_is_expected_near_a_pending_trial_and_nothing_changes_far_away():
     order = [SPACE.index[label] for label in ("x", "n", "c", "y")]
     points = np.full((2, 4), np.nan)
     points[0, order], points[1, order] = near[0], far[0]
-    before = Trend.of(SPACE, history).scores(points)
+    before = scores_of(history, points)
     history.append(points[:1], [np.nan], [PENDING])
-    after = Trend.of(SPACE, history).scores(points)
+    after = scores_of(history, points)
     assert after[0] < before[0] - 5
     assert abs(after[1] - before[1]) < 1.0
 
@@ -152,7 +155,7 @@ def test_a_failed_trial_counts_as_the_worst_loss():
     for history in (failed, worst):  # that some trial failed is known to both
         history.append(values[:1] * 0.5, [np.nan], [FAILED])
     points = SPACE.sample(np.random.default_rng(1), 10).values
-    a, b = (Trend.of(SPACE, h).scores(points) for h in (failed, worst))
+    a, b = (scores_of(h, points) for h in (failed, worst))
     np.testing.assert_array_equal(a, b)
 
 
@@ -208,6 +211,6 @@ def test_a_smooth_function_is_followed_to_its_lowest_point():
 def test_pruned_trials_are_left_to_the_ratio():
     """They have no loss; as a plateau of worst ones they would bend the process around the good trials."""
     history, rows = searched(20), SPACE.sample(np.random.default_rng(9), 30).values
-    plain = Trend.of(SPACE, history).scores(rows)
+    plain = scores_of(history, rows)
     history.append(rows, np.zeros(30), [PRUNED] * 30, steps=np.ones(30), partials=np.ones(30))
-    np.testing.assert_array_equal(Trend.of(SPACE, history).scores(rows), plain)
+    np.testing.assert_array_equal(scores_of(history, rows), plain)

@@ -246,7 +246,7 @@ class TPE:
         candidates = Candidates.at(space, layout, np.asarray(values, dtype=np.float64))
         inside, outside = densities_at(candidates, good, bad)
         trend = self.trend(space, history)
-        expected = None if trend is None else trend.scores(candidates.values)
+        expected = None if trend is None else trend.scores(trend.features(candidates.values))
         place = layout.places  # from the layout's order back to the space's
         return Explanation(
             good=parts.good,

@@ -79,6 +79,7 @@ class Chooser:
         self.focus = focus
         self.trend = trend
         self._row: NDArray[np.float64] = np.empty(0)  # the last that was found to be new
+        self._seen: NDArray[np.float64] = np.empty((0, 0))  # the candidates as the trend sees them
 
     def best_of(self, values: NDArray[np.float64], n: int) -> NDArray[np.float64]:
         """Return the n best of the given points, each chosen as if those before it had turned out bad.
@@ -144,15 +145,17 @@ class Chooser:
         return rows
 
     def _rank(self, candidates: Candidates) -> Ranking:
-        expected = None if self.trend is None else self.trend.scores(candidates.values)
+        expected = None
+        if self.trend is not None:
+            self._seen = self.trend.features(candidates.values)
+            expected = self.trend.scores(self._seen)
         return Ranking(candidates, self.good, self.bad, self.joint_weight, expected)
 
     def _repel(self, ranking: Ranking, proposal: int) -> None:
         """Let a candidate that is now proposed keep the next ones away."""
         less = None
         if self.trend is not None:
-            values = ranking.candidates.values
-            less = self.trend.less_around(values, values[proposal : proposal + 1])
+            less = self.trend.less_around(self._seen, self._seen[proposal])
         ranking.repel(proposal, less)
 
     def _ordered(self, ranking: Ranking, part: slice) -> NDArray[np.intp]:

@@ -2,7 +2,7 @@
 
 The good trials seldom change from one proposal to the next, and the history's caches keep their `Parzen`; with it, this
 form of it is kept. Its kernels are those of the `Parzen`, each with its own bandwidth; only the marginals of smooth
-columns are interpolated between the centres of bins: within 0.04 of the exact logarithms where the density falls
+columns are interpolated between the centres of bins: within 0.05 of the exact logarithms where the density falls
 steeply, and 0.01 around its peaks.
 
 Axes: D columns in the order of `Layout`, S smooth columns, G tabled grids, C choices with K codes in all, n kernels,

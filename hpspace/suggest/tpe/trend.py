@@ -142,19 +142,22 @@ class Trend:
             incumbent=_incumbent(y, np.einsum("mn,n->m", plain, alpha), noise),
         )
 
-    def scores(self, values: Matrix) -> Vector:
+    def features(self, values: Matrix) -> Matrix:
+        """Return points as the process sees them, shape (c, D), given raw values (c, D), NaN where inactive."""
+        return _features(self.space, self.space.encode(values))
+
+    def scores(self, points: Matrix) -> Vector:
         """Return the log expected improvement at points, less where pending trials are near.
 
         Parameters
         ----------
-        values : float64 array, shape (c, D)
-            Raw values; NaN where inactive.
+        points : float64 array, shape (c, D)
+            What `features` returns.
 
         Returns
         -------
         float64 array, shape (c,)
         """
-        points = _features(self.space, self.space.encode(values))
         parts = [self._scores(points[i : i + _CHUNK]) for i in range(0, len(points), _CHUNK)]
         return np.concatenate(parts) if parts else np.empty(0)
 
@@ -165,10 +168,10 @@ class Trend:
         gain = self.incumbent.log_gain(np.einsum("cn,n->c", k, self.alpha), self.variance * left)
         score: Vector = np.maximum(gain, _LOWEST)
         for row in self.waiting:
-            score += self._less_around(points, row)
+            score += self.less_around(points, row)
         return score
 
-    def less_around(self, values: Matrix, proposal: Matrix) -> Vector:
+    def less_around(self, points: Matrix, other: Vector) -> Vector:
         """Return what the scores of points lose because another one is evaluated now.
 
         With the process's correlation rho to it, the share ``rho^2`` of a point's variance will be known then: its
@@ -176,19 +179,15 @@ class Trend:
 
         Parameters
         ----------
-        values : float64 array, shape (c, D)
-            Raw values; NaN where inactive.
-        proposal : float64 array, shape (1, D)
-            Those of the other point.
+        points : float64 array, shape (c, D)
+            What `features` returns.
+        other : float64 array, shape (D,)
+            The same of the other point.
 
         Returns
         -------
         float64 array, shape (c,)
         """
-        points, other = (_features(self.space, self.space.encode(rows)) for rows in (values, proposal))
-        return self._less_around(points, other[0])
-
-    def _less_around(self, points: Matrix, other: Vector) -> Vector:
         rho = self._correlation(points, other[None, :])[:, 0]
         return np.asarray(np.log(np.maximum(1.0 - rho * rho, 1e-9)))
 
