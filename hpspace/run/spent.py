@@ -54,7 +54,7 @@ def total_resource(budget: float, resuming: bool = False) -> Rule:
     >>> space = {"x": hp.uniform("x", 0, 1), "epochs": hp.fidelity("epochs", 1, 9)}
     >>> def loss(config):
     ...     return config["x"] + 1 / config["epochs"]
-    >>> best = fmin(loss, space, "asha", rstate=0, verbose=False, callbacks=stop.total_resource(60))
+    >>> best = fmin(loss, space, "asha", rstate=1, verbose=False, callbacks=stop.total_resource(60))
     >>> sum(doc["misc"]["fidelity"]["resource"] for doc in best.trials)
     60
     """
