@@ -8,13 +8,11 @@ from scipy import stats
 
 from hpspace import compile_space, hp
 from hpspace.history import FAILED, OK, PENDING, History
-from hpspace.suggest.anneal import Anneal
 from hpspace.suggest.atpe import acquire
 from hpspace.suggest.atpe.algorithm import ATPE, MAX_TRIALS, Fit, fitted, posterior
 from hpspace.suggest.random import Random
 from hpspace.suggest.surrogate import gp, targets
 from hpspace.suggest.surrogate.features import distances, embedded, features, squared_distances
-from hpspace.suggest.tpe.algorithm import TPE
 
 CHOICE = np.array([False, True, False])
 
@@ -211,7 +209,7 @@ def test_proposals_of_the_process_keep_away_from_pending_trials():
     busy = history_of(SPACE, bowl, 30)
     near = np.random.default_rng(0).normal([0.3, -0.2], 0.02, (8, 2))
     busy.append(near, np.zeros(8), [PENDING] * 8)
-    algorithm = ATPE(least=1.0, most=1.0, local=0.0)
+    algorithm = ATPE(least=1.0, most=1.0)
 
     def distance(history):
         rows = [algorithm.propose(SPACE, history, 1, np.random.default_rng(s)).values[0] for s in range(12)]
@@ -231,23 +229,6 @@ def test_the_incumbent_of_a_process_is_the_best_trial_that_was_observed(trials):
     believing = gp.Posterior(np.vstack([x, x[:1]]), np.append(y, -9.0), CHOICE, HYPER, believed=1)
     assert believing.incumbent().seen == y[first]
     assert process.with_believed(x[:2]).with_believed(x[:1]).believed == 3
-
-
-def test_a_share_of_the_proposals_is_drawn_around_the_best_trials():
-    """`local=1` is `Anneal` once tpe's start is over, with the same random numbers left to it."""
-    history = history_of(SPACE, bowl, 30)
-    found = ATPE(local=1.0).propose(SPACE, history, 5, np.random.default_rng(0))
-    rng = np.random.default_rng(0)
-    rng.random(5)
-    np.testing.assert_array_equal(found.values, Anneal().propose(SPACE, history, 5, rng).values)
-    few = history_of(SPACE, bowl, 9)
-    start = ATPE(local=1.0).propose(SPACE, few, 5, np.random.default_rng(0))
-    np.testing.assert_array_equal(start.values, TPE().propose(SPACE, few, 5, np.random.default_rng(0)).values)
-
-
-def test_a_share_that_is_none_is_refused():
-    with pytest.raises(ValueError, match=r"local=1\.5"):
-        ATPE(local=1.5)
 
 
 @pytest.mark.parametrize("n", [1, 4])

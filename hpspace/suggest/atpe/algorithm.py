@@ -1,4 +1,4 @@
-"""Adaptive TPE (atpe): nearly every proposal comes from tpe or from a Gaussian process, as the problem asks for.
+"""Adaptive TPE (atpe): every proposal comes from tpe or from a Gaussian process, as the problem asks for.
 
 The two fail differently. tpe models where good trials are, copes with branches, wide choices and many parameters, and
 costs next to nothing; its own trend of the losses (`hpspace.suggest.tpe.trend`) has one length scale for all
@@ -7,10 +7,6 @@ problems that tpe only approaches; but it needs trials to learn from, so the fir
 then on they take turns, and the process gets the more turns the better it predicts: the rank correlation of its
 leave-one-out predictions with the losses is the sensed quality (a dense signal, where improvements would be too few
 to learn from). Each also sees the other's trials, so neither is led astray for long.
-
-Both stop looking around once they are sure of a valley: what they propose then is close to its ground or far away. So
-a few proposals are draws around the best trials that believe in no model (`hpspace.suggest.anneal`), in a window
-which shrinks slowly. They find the better valley next to the first, and keep both models honest under noise.
 
 The idea of adapting tpe to statistics of the problem is ElectricBrain's, in Hyperopt's atpe; design, models and code
 are our own. Nothing is kept between calls but a cache of fits, a pure function of the history.
@@ -29,7 +25,6 @@ from numpy.typing import NDArray
 from hpspace.history import OK, PENDING, History
 from hpspace.space.batch import Batch
 from hpspace.space.compiled import CompiledSpace
-from hpspace.suggest.anneal import Anneal
 from hpspace.suggest.atpe import acquire
 from hpspace.suggest.atpe.acquire import Candidates
 from hpspace.suggest.base import register, unseen
@@ -72,7 +67,7 @@ _FITS: WeakKeyDictionary[History, dict[bytes, Fit]] = WeakKeyDictionary()
 @register("atpe")
 @dataclass(frozen=True)
 class ATPE:
-    """tpe and a Gaussian process in turns, shared out by how well the process predicts, and now and then `Anneal`.
+    """tpe and a Gaussian process in turns, shared out by how well the process predicts.
 
     Parameters
     ----------
@@ -80,15 +75,8 @@ class ATPE:
         Finished trials before the process is used.
     least, most : float
         Share of the proposals that the process makes when it predicts badly, and when it predicts well.
-    local : float
-        Share of the proposals, once tpe's start is over, that `Anneal` draws around the best trials.
     tpe : TPE
         The other searcher.
-
-    Raises
-    ------
-    ValueError
-        For a share `local` that is none.
 
     Examples
     --------
@@ -105,25 +93,10 @@ class ATPE:
     n_startup_jobs: int = 40
     least: float = 0.3
     most: float = 0.6
-    local: float = 0.15
     tpe: TPE = field(default_factory=TPE)
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.local <= 1:
-            raise ValueError(f"atpe: local={self.local!r} must be between 0 and 1")
 
     def propose(self, space: CompiledSpace, history: History, n: int, rng: Generator) -> Batch:
         """Propose n points; see `hpspace.suggest.base.Algorithm`."""
-        if self.tpe.is_starting(history) or not len(space):
-            return self.tpe.propose(space, history, n, rng)
-        near = int(np.count_nonzero(rng.random(n) < self.local))
-        batch = self._in_turns(space, history, n - near, rng)
-        if near:
-            batch = Batch.concat([batch, Anneal().propose(space, history, near, rng)])
-        return unseen(space, history, batch, n, rng)
-
-    def _in_turns(self, space: CompiledSpace, history: History, n: int, rng: Generator) -> Batch:
-        """Propose n points, each by tpe or by the process."""
         finished = int(np.count_nonzero(history.kind != PENDING))
         if finished < max(self.n_startup_jobs, 3) or len(history.order) < 3 or not self._suits(space):
             return self.tpe.propose(space, history, n, rng)
@@ -132,7 +105,7 @@ class ATPE:
         batch = self.tpe.propose(space, history, n - modelled, rng)
         if modelled:
             batch = Batch.concat([batch, self._modelled(space, history, fit, batch, modelled, rng)])
-        return batch
+        return unseen(space, history, batch, n, rng)
 
     def share(self, fit: Fit) -> float:
         """Return the probability that a proposal comes from the process."""
