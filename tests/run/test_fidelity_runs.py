@@ -218,16 +218,22 @@ def test_algorithms_that_plan_nothing_give_all_of_it(algo):
 
 
 def test_tpe_is_not_misled_by_losses_at_less():
-    """At 1 epoch every loss is 0, at 9 it is at least 1 and points to x = 2: only the latter is believed."""
+    """At 1 epoch every loss is 0, at 9 it is at least 1 and points to x = 2: only the latter is believed.
+
+    Of the last 15 trials of four searches most are near it; a sixth would be by chance.
+    """
     space = {"x": hp.uniform("x", -3, 3), "epochs": hp.fidelity("epochs", 1, 9)}
 
     def crossing(config):
         return 0.0 if config["epochs"] < 9 else 1 + abs(config["x"] - 2)
 
-    trials = Trials()
-    fmin(crossing, space, "asha", 30, trials=trials, rstate=0, verbose=False)
-    fmin(crossing, space, tpe.suggest, 70, trials=trials, rstate=0, verbose=False)
-    assert np.mean([abs(doc["misc"]["vals"]["x"][0] - 2) < 0.5 for doc in trials.trials[-15:]]) > 0.6
+    near = []
+    for seed in range(4):
+        trials = Trials()
+        fmin(crossing, space, "asha", 30, trials=trials, rstate=seed, verbose=False)
+        fmin(crossing, space, tpe.suggest, 70, trials=trials, rstate=seed, verbose=False)
+        near += [abs(doc["misc"]["vals"]["x"][0] - 2) < 0.5 for doc in trials.trials[-15:]]
+    assert np.mean(near) > 0.6
 
 
 # ---------------------------------------------------------------- what it is worth
