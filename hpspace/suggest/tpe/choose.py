@@ -172,16 +172,15 @@ class Chooser:
         """Return the best of some candidates that is neither old nor taken, and note that it is taken."""
         # as a rule one of the best is new: nothing has to be sorted then, and only few values are needed
         candidates, scores = ranking.candidates, self._scores(ranking, part)
-        spent = self._spent(candidates)
-        if spent is not None:
-            scores = np.where(spent[part], -np.inf, scores)
-        for _ in range(_TRIED):
+        for tried in range(_TRIED):
             best: int = part.start + int(scores.argmax())
             row = candidates.row(best)
             if self._is_new(row, self.space.key(row)):
                 return best
             # equal points have equal scores (but for rounding, which costs another turn)
-            scores = np.where(scores == scores.max(), -np.inf, scores)
+            left_out = scores == scores.max()
+            spent = None if tried else self._spent(candidates)
+            scores = np.where(left_out if spent is None else left_out | spent[part], -np.inf, scores)
         order = self._ordered(ranking, part)
         found = self._first_new(candidates.rows(order))
         return None if found is None else int(order[found])

@@ -14,7 +14,6 @@ import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -73,6 +72,10 @@ class Latest:
         The trials that were followed.
     kernels : tuple of Kernel
         What they contribute.
+    total : float
+        The weights' sum.
+    lacks : bool
+        Whether any of them lacks a parameter.
     """
 
     makers: Sequence[Maker]
@@ -80,18 +83,8 @@ class Latest:
     end: int
     rows: tuple[int, ...] = ()
     kernels: tuple[Kernel, ...] = ()
-
-    @cached_property
-    def total(self) -> float:
-        """The weights' sum."""
-        failed = sum(kernel.failed for kernel in self.kernels)
-        rest = self.makers[0].weight * (len(self.kernels) - failed)
-        return rest + self.makers[1].weight * failed if failed else rest
-
-    @cached_property
-    def lacks(self) -> bool:
-        """Whether any of them lacks a parameter."""
-        return any(kernel.lacking is not None for kernel in self.kernels)
+    total: float = 0.0
+    lacks: bool = False
 
     @classmethod
     def of(
@@ -135,8 +128,14 @@ class Latest:
         new = [row for row in range(self.end, len(history)) if row not in self.without]
         if not new and known == self.kernels:
             return self
-        kernels = (*known, *self._made(history, new, failed))
-        return Latest(self.makers, self.without, len(history), (*self.rows, *new), kernels)
+        more = self._made(history, new, failed)
+        kernels = (*known, *more)
+        if failed is None:
+            total = self.total + self.makers[0].weight * len(new)
+        else:
+            total = float(sum(self.makers[kernel.failed].weight for kernel in kernels))
+        lacks = self.lacks or any([kernel.lacking is not None for kernel in more])
+        return Latest(self.makers, self.without, len(history), (*self.rows, *new), kernels, total, lacks)
 
     def _made(self, history: History, rows: list[int], failed: NDArray[np.bool_] | None) -> list[Kernel]:
         """Return the kernels of some trials."""
