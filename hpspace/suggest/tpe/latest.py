@@ -134,7 +134,7 @@ class Latest:
             total = self.total + self.makers[0].weight * len(new)
         else:
             total = float(sum(self.makers[kernel.failed].weight for kernel in kernels))
-        lacks = self.lacks or any([kernel.lacking is not None for kernel in more])
+        lacks = self.lacks or any(kernel.lacking is not None for kernel in more)
         return Latest(self.makers, self.without, len(history), (*self.rows, *new), kernels, total, lacks)
 
     def _made(self, history: History, rows: list[int], failed: NDArray[np.bool_] | None) -> list[Kernel]:
