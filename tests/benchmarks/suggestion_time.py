@@ -2,9 +2,9 @@
 
 A suggestion is what a driver waits for between two evaluations: from "give me the next point" to having it.
 The history is the same for all: n points drawn at random, with random losses. Every library then suggests,
-is told a loss, and suggests again. The libraries take turns of several suggestions each, so that whatever else the
-machine does falls on all of them, and the median of a library counts, the suggestions of its first turn left out:
-Python and numpy run code faster from about the tenth time on.
+is told a loss, and suggests again. The libraries take turns of many suggestions each, so that whatever else the
+machine does falls on all of them, and a library finds its own data in the caches as in a search, not that of three
+others. The median of a library counts, its first turn left out: Python runs code faster from about the tenth time on.
 
 Spaces: `flat5`, `flat20` and `flat100` have so many independent parameters of four kinds; `nested` is the classifier
 pipeline of the demo with 8 parameters of which 1 to 5 are active.
@@ -28,8 +28,8 @@ SPACES = ("flat5", "flat20", "flat100", "nested")
 ALGORITHMS = {"rand": [1_000], "tpe": [100, 1_000, 10_000]}
 PEERS = ("hyperopt", "optuna", "rustuna")
 
-#: Turns, and suggestions in each. In a search a library finds its own data in the caches, not that of three others.
-TURNS, IN_A_ROW = 5, 6
+#: Turns that count, suggestions in each, and the seconds after which a turn ends earlier.
+TURNS, IN_A_ROW, TURN_SECONDS = 4, 20, 0.5
 
 #: A library is left out of longer histories of a space when a suggestion there took longer than this, in seconds.
 PATIENCE = 0.3
@@ -215,7 +215,9 @@ def in_turns(subjects: dict[str, Subject], turns: int) -> dict[str, float]:
     seconds: dict[str, list[float]] = {name: [] for name in subjects}
     for turn in range(turns + 1):
         for name, one in subjects.items():
-            took = [one.suggest() for _ in range(IN_A_ROW)]
+            took: list[float] = []
+            while len(took) < IN_A_ROW and sum(took) < TURN_SECONDS:
+                took.append(one.suggest())
             seconds[name] += took if turn else []
     return {name: statistics.median(some) for name, some in seconds.items()}
 
