@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import linecache
 import math
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -177,7 +178,9 @@ def interrupted_at(step, call):
     def trace(frame, event, arg):
         if "hpspace" not in frame.f_code.co_filename:
             return None
-        if event == "line":
+        # on leaving a block Python 3.13 traces its `with` once more, before the lock is released: no signal comes there
+        at_with = linecache.getline(frame.f_code.co_filename, frame.f_lineno).lstrip().startswith("with ")
+        if event == "line" and not at_with:
             left[0] -= 1
             if left[0] == 0:
                 raise KeyboardInterrupt
