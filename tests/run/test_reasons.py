@@ -157,13 +157,14 @@ def test_a_curve_goes_through_the_trial_and_has_the_peak_where_the_good_trials_a
 @pytest.mark.parametrize("name", ["tpe", "tpe-hyperopt03", "tpe-optuna5"])
 def test_curves_of_every_kind(name):
     """Options and grids are probabilities, also of a label that the trial does not have, or without bounds."""
-    plain = next(doc["tid"] for doc in TRIALS.trials[20:] if doc["misc"]["vals"]["m"] == [1])
+    # until the 30th trial one of the good ones has n = 19, and most of its mass beyond what is shown
+    plain = next(doc["tid"] for doc in TRIALS.trials[30:] if doc["misc"]["vals"]["m"] == [1])
     why = tpe.explain(SPACE, TRIALS, tid=plain, algo=name)
     m, lr, n = (why.curve(label) for label in ("m", "lr", "n"))
     assert m.values.tolist() == [0, 1]
     assert m.good.sum() == pytest.approx(1) and m.bad.sum() == pytest.approx(1)
     assert "lr" not in why.point and len(lr.values) == 200 and (lr.good > 0).all()
-    assert n.values.tolist() == list(range(-15, 16)) and 0.5 < n.good.sum() <= 1
+    assert n.values.tolist() == list(range(-15, 16)) and 0.9 < n.good.sum() <= 1
 
 
 def test_its_text_is_a_table():
