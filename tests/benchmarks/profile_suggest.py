@@ -21,12 +21,12 @@ from common import table, wants_quick
 from suggestion_time import SPACES, HyperoptStyle
 
 from hpspace.run import bridge
-from hpspace.suggest.tpe import algorithm, blocks, choose, evidence
-from hpspace.suggest.tpe.blocks import Stack
+from hpspace.suggest.tpe import algorithm, choose, evaluation, evidence
 from hpspace.suggest.tpe.candidates import Candidates
 from hpspace.suggest.tpe.latest import Latest
 from hpspace.suggest.tpe.sampler import Sampler
 from hpspace.suggest.tpe.sight import Sight
+from hpspace.suggest.tpe.stack import Stack
 from hpspace.suggest.tpe.tally import Tally
 from hpspace.suggest.tpe.trend import Trend
 from hpspace.trials import codec
@@ -45,10 +45,10 @@ STAGES: dict[str, list[tuple[Any, str]]] = {
     "good trials: their density, made when they change": [(evidence, "Good"), (evidence, "foreground")],
     "trend: the Gaussian process (up to 200 trials)": [(Trend, "of"), (Trend, "scores")],
     "draw candidates": [(Sampler, "draw")],
-    "look up where candidates stand": [(blocks, "Sight")],
+    "look up where candidates stand": [(evaluation, "Sight")],
     "marginal densities": [(Sight, "log_marginals")],
-    "joint densities: kernels": [(blocks, "product"), (blocks, "of_grid")],
-    "joint densities: sums of exponentials": [(blocks, "log_sums")],
+    "joint densities: kernels": [(evaluation, "product"), (evaluation, "of_grid")],
+    "joint densities: sums of exponentials": [(evaluation, "log_sums")],
     "choose: values and keys of the best": [(choose.Chooser, "_best_new"), (Candidates, "rows")],
 }
 

@@ -10,7 +10,7 @@ import pytest
 from hpspace import compile_space, hp
 from hpspace.history import FAILED, OK, PENDING, History
 from hpspace.suggest.linalg import product
-from hpspace.suggest.tpe import blocks, vicinity
+from hpspace.suggest.tpe import evaluation, vicinity
 from hpspace.suggest.tpe.algorithm import TPE, layout_of
 from hpspace.suggest.tpe.candidates import Candidates
 from hpspace.suggest.tpe.evidence import MANY
@@ -219,7 +219,7 @@ def test_log_sums_of_moderate_and_of_huge_terms():
     parts = [slice(0, 10), slice(10, 30)]
     expected = np.array([[math.log(math.fsum(map(math.exp, row[part]))) for row in terms] for part in parts])
     for shift in (0.0, 5000.0, -5000.0):
-        np.testing.assert_allclose(blocks.log_sums(terms + shift, [0, 10]), expected + shift, rtol=1e-12)
+        np.testing.assert_allclose(evaluation.log_sums(terms + shift, [0, 10]), expected + shift, rtol=1e-12)
 
 
 def test_a_product_in_pieces_is_the_product():

@@ -29,10 +29,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpspace.history import History
-from hpspace.suggest.tpe.blocks import Evaluation, Mixture, Others, evaluate
+from hpspace.suggest.tpe.evaluation import Evaluation, evaluate
 from hpspace.suggest.tpe.layout import Layout, Points
 from hpspace.suggest.tpe.parzen import Density, Parzen
 from hpspace.suggest.tpe.settled import FAILED_WEIGHT, Settled
+from hpspace.suggest.tpe.stack import Mixture, Others
 from hpspace.suggest.tpe.tables import Codes, Matrix
 
 
@@ -95,7 +96,7 @@ class Background:
         points: Points | None = None,
         others: Sequence[Others] = (),
     ) -> Evaluation:
-        """Return the densities of other mixtures and this one, see `blocks.evaluate`."""
+        """Return the densities of other mixtures and this one, see `evaluation.evaluate`."""
         if self.tables.others and points is not None:
             others = [*others, self._others()]
         joined = self.settled.beside(fronts, self.latest).joined(self.latest.kernels, self.total)

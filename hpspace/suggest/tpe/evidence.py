@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 from hpspace.history import FAILED, History
 from hpspace.space.compiled import CompiledSpace
 from hpspace.suggest.tpe.background import Background
-from hpspace.suggest.tpe.blocks import Mixture
 from hpspace.suggest.tpe.foreground import foreground
 from hpspace.suggest.tpe.layout import Layout, Points, pick
 from hpspace.suggest.tpe.parzen import Parzen
 from hpspace.suggest.tpe.settled import FAILED_BANDWIDTH, FAILED_WEIGHT, Settled, settled
 from hpspace.suggest.tpe.split import Split
+from hpspace.suggest.tpe.stack import Mixture
 from hpspace.suggest.tpe.tables import SMALLEST_BANDWIDTH
 from hpspace.suggest.tpe.tally import Tally, tally_of
 from hpspace.suggest.tpe.vicinity import Vicinity

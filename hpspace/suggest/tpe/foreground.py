@@ -1,4 +1,4 @@
-"""The density of the good trials as a mixture of `blocks`: what does not depend on the candidates, computed once.
+"""The density of the good trials as a mixture of `stack`: what does not depend on the candidates, computed once.
 
 The good trials seldom change from one proposal to the next, and the history's caches keep their `Parzen`; with it, this
 form of it is kept. Its kernels are those of the `Parzen`, each with its own bandwidth; only the marginals of smooth
@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpspace.suggest.tpe.blocks import Block, Mixture, Others
 from hpspace.suggest.tpe.grids import ABSENT, BINS, densities, log_bin_masses
 from hpspace.suggest.tpe.kernels import Kernels, normal_kernels
 from hpspace.suggest.tpe.layout import Layout
 from hpspace.suggest.tpe.parzen import Parzen
+from hpspace.suggest.tpe.stack import Block, Mixture, Others
 from hpspace.suggest.tpe.tables import Matrix, Tables
 
 

@@ -4,7 +4,7 @@ Between two proposals of a search one trial is new. numpy takes longer to begin 
 few parameters contributes, so here this is done number by number; the formulas are those of `kernels` and `notes`, for
 one trial. In spaces of many parameters those are used themselves.
 
-Used by `settled`, `background` and `blocks`. Axes: S smooth columns, G tabled grids, C choices with K codes in all (see
+Used by `settled`, `background` and `stack`. Axes: S smooth columns, G tabled grids, C choices with K codes in all (see
 `tables`).
 """
 

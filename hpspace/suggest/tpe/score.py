@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpspace.suggest.tpe.background import Background
-from hpspace.suggest.tpe.blocks import Evaluation
 from hpspace.suggest.tpe.candidates import Candidates
+from hpspace.suggest.tpe.evaluation import Evaluation
 from hpspace.suggest.tpe.foreground import foreground, foreground_others
 from hpspace.suggest.tpe.layout import Points
 from hpspace.suggest.tpe.parzen import Density, Parzen

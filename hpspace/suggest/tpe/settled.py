@@ -19,11 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hpspace.suggest.tpe.blocks import MOST_LATEST, Block, Mixture, Stack
 from hpspace.suggest.tpe.grids import BINS, Level
 from hpspace.suggest.tpe.kernels import Kernels, Widths, kernels_of
 from hpspace.suggest.tpe.latest import Latest
 from hpspace.suggest.tpe.notes import Notes
+from hpspace.suggest.tpe.stack import MOST_LATEST, Block, Mixture, Stack
 from hpspace.suggest.tpe.tables import Codes, Matrix, Tables
 from hpspace.suggest.tpe.tally import Counts, Tally
 
